@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comes out of a task: structures, vertebrae, measurements, warnings and where all that came from."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from SpineLib.core.mask import Mask
+
+SCHEMA_VERSION = 1
+DISCLAIMER = "For research use only. Not a medical device."
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A named part of the anatomy (`core.anatomy`) that is not a single vertebra; confidence in 0..1."""
+
+    name: str
+    mask: Mask
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Vertebra:
+    """One vertebra: its level, the second-best reading, its own mask (neighbors may overlap) and its landmarks.
+
+    landmarks: name -> coordinates; films in pixels (x, y) of the input, scans in RAS mm.
+    """
+
+    level: str
+    confidence: float
+    mask: Mask
+    second_level: str | None = None
+    landmarks: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One number with its unit, the levels it was taken at, how it was taken and how far to trust it (0..1)."""
+
+    name: str
+    value: float
+    unit: str
+    levels: tuple[str, ...] = ()
+    method: str = ""
+    quality: float | None = None
+
+
+@dataclass(frozen=True)
+class SpineResult:
+    """The answer to one image. `affine` and `shape` are those of the input volume."""
+
+    task: str
+    shape: tuple[int, int, int]
+    affine: np.ndarray
+    structures: tuple[Structure, ...] = ()
+    vertebrae: tuple[Vertebra, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    warnings: tuple[str, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found."""
+        return all(part.mask.is_empty for part in (*self.structures, *self.vertebrae))
