@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Running networks on images: input preparation, whole images, sliding windows, devices and precision."""
