@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one door through which images come in."""
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from SpineLib.core.errors import InputError
+from SpineLib.core.volume import VIEWS, Volume
+from SpineLib.io.dicom import read_dicom
+from SpineLib.io.picture import read_jpeg, read_png, read_tiff
+from SpineLib.io.volume import read_metaimage, read_nifti, read_nrrd
+
+Reader = Callable[[Path], Volume]
+
+READERS: tuple[tuple[int, bytes, Reader], ...] = (
+    (0, b"\x89PNG\r\n\x1a\n", read_png),
+    (0, b"\xff\xd8\xff", read_jpeg),
+    (0, b"II*\x00", read_tiff),
+    (0, b"MM\x00*", read_tiff),
+    (0, b"NRRD", read_nrrd),
+    (0, b"ObjectType", read_metaimage),
+    (0, b"NDims", read_metaimage),
+    (0, b"Comment", read_metaimage),
+    (4, b"n+2\x00", read_nifti),
+    (344, b"n+1\x00", read_nifti),
+    (128, b"DICM", read_dicom),
+)
+"""(offset, bytes found there, reader): the content decides, not the name."""
+
+READERS_BY_SUFFIX: dict[str, Reader] = {".dcm": read_dicom, ".dicom": read_dicom}
+"""For old files that lack their mark."""
+
+FORMATS = "PNG, JPEG, TIFF, DICOM, NIfTI, NRRD or MHA"
+HEAD_SIZE = 352
+
+
+def read(path: str | Path, view: str | None = None) -> Volume:
+    """Read one film or one 3D scan.
+
+    view: "ap" or "lateral" where the caller knows it; otherwise taken from the file, or None. The volume's `source`
+    gets the file's name and sha256. Raises InputError when the file cannot be used, ResourceError when memory is short.
+    """
+    path = Path(path)
+    if view not in VIEWS:
+        raise InputError(f"The view {view!r} is not known.", 'Give "ap", "lateral" or nothing.')
+    if path.is_dir():
+        raise InputError(f"{path.name} is a folder, not an image.", "Give one file, or use batch for a whole folder.")
+    try:
+        head, digest = _head_and_digest(path)
+    except FileNotFoundError as error:
+        raise InputError(f"The image {path} does not exist.", "Check the path and its spelling.") from error
+    except OSError as error:
+        raise InputError(
+            f"The image {path} cannot be opened: {error.strerror}.", "Check that you may read the file."
+        ) from error
+    volume = _reader_for(path, head)(path)
+    source = {"path": path.name, "sha256": digest, **volume.source}
+    return replace(volume, view=view or volume.view, source=source)
+
+
+def _head_and_digest(path: Path) -> tuple[bytes, str]:
+    """The first bytes of a file, unzipped where they are zipped, and the sha256 of the whole."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        head = chunk = file.read(1 << 20)
+        while chunk:
+            digest.update(chunk)
+            chunk = file.read(1 << 20)
+    if head.startswith(b"\x1f\x8b"):
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(head, HEAD_SIZE)
+        except zlib.error:
+            head = b"\x1f\x8b"
+    return head[:HEAD_SIZE], digest.hexdigest()
+
+
+def _reader_for(path: Path, head: bytes) -> Reader:
+    if not head:
+        raise InputError(f"{path.name} is empty.", "Copy or export it again.")
+    for offset, mark, reader in READERS:
+        if head[offset : offset + len(mark)] == mark:
+            return reader
+    if path.suffix.lower() in READERS_BY_SUFFIX:
+        return READERS_BY_SUFFIX[path.suffix.lower()]
+    raise InputError(f"{path.name} is not an image of a kind that can be read.", f"Give a {FORMATS} file.")

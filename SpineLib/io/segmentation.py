@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `.seg.nrrd` file: masks with names, colors and terminology as Slicer stores them, overlaps in layers apart.
+
+The format is described in Slicer's developer guide, "Segmentations", and in the docstrings of slicerio.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from SpineLib.core.anatomy import BY_NAME, Anatomy
+from SpineLib.core.errors import InputError
+from SpineLib.core.mask import Mask
+from SpineLib.core.result import SpineResult, Structure, Vertebra
+from SpineLib.io.output import safe_output
+
+TERMINOLOGY_CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
+ANATOMIC_CONTEXT = "Anatomic codes - DICOM master list"
+ANATOMICAL_STRUCTURE = ["SCT", "123037004", "Anatomical Structure"]
+PLAIN_COLOR = (0.8, 0.8, 0.8)
+COMPRESSION = 4
+"""Masks shrink to a few thousandths at any level; the higher ones only take longer."""
+
+
+def write_segmentation(result: SpineResult, path: str | Path) -> None:
+    """Write all structures and vertebrae of `result` to `path` (`NAME.seg.nrrd`), in the geometry of its input.
+
+    Segments carry the ids of `segment_ids`. Raises ResourceError when the file cannot be written.
+    """
+    import slicerio
+
+    parts = parts_of(result)
+    voxels, places = _layers([part.mask for part in parts], result.shape)
+    segments = [
+        _segment(identifier, part, *place)
+        for identifier, part, place in zip(segment_ids(result), parts, places, strict=True)
+    ]
+    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ result.affine
+    content = {
+        "voxels": voxels if len(voxels) > 1 else voxels[0],
+        "ijkToLPS": to_lps,
+        "containedRepresentationNames": ["Binary labelmap"],
+        "conversionParameters": [_reference_geometry(result)],
+        "segments": segments,
+    }
+    with safe_output(path) as temporary:
+        slicerio.write_segmentation(str(temporary), content, compression_level=COMPRESSION)
+
+
+def read_masks(path: str | Path) -> tuple[dict[str, Mask], np.ndarray, tuple[int, int, int]]:
+    """Masks by segment id, affine (index -> RAS mm) and shape of a `.seg.nrrd` file."""
+    import slicerio
+    from nrrd import NRRDError
+
+    path = Path(path)
+    try:
+        content = slicerio.read_segmentation(str(path))
+    except FileNotFoundError as error:
+        raise InputError(f"The segmentation {path} does not exist.", "Check the path and its spelling.") from error
+    except (NRRDError, OSError, ValueError, KeyError, EOFError) as error:
+        raise InputError(f"{path.name} is not a segmentation or is damaged.", "Segment the image again.") from error
+    masks = {
+        segment["id"]: Mask.from_array(slicerio.segment_mask(content, segment["id"])) for segment in content["segments"]
+    }
+    shape = content["voxels"].shape[-3:]
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.array(content["ijkToLPS"])
+    return masks, affine, (int(shape[0]), int(shape[1]), int(shape[2]))
+
+
+def parts_of(result: SpineResult) -> list[Structure | Vertebra]:
+    """Everything of a result that has a mask, in the order of the segments."""
+    return [*result.structures, *result.vertebrae]
+
+
+def segment_ids(result: SpineResult) -> list[str]:
+    """One id a part: its name, numbered from the second of the same name on."""
+    identifiers: list[str] = []
+    for part in parts_of(result):
+        name = name_of(part)
+        taken = sum(name_of(other) == name for other in parts_of(result)[: len(identifiers)])
+        identifiers.append(name if taken == 0 else f"{name}_{taken + 1}")
+    return identifiers
+
+
+def name_of(part: Structure | Vertebra) -> str:
+    """The segment's name: a structure's name, a vertebra's level."""
+    return part.level if isinstance(part, Vertebra) else part.name
+
+
+def _layers(masks: list[Mask], shape: tuple[int, int, int]) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Label layers `(layers, I, J, K)` uint8 and each mask's (layer, label): the first layer where nothing is hit."""
+    layers = [np.zeros(shape, dtype=np.uint8)]
+    used = [0]
+    places = []
+    for mask in masks:
+        window = tuple(slice(start, start + size) for start, size in zip(mask.origin, mask.box.shape, strict=True))
+        free = (index for index, layer in enumerate(layers) if used[index] < 255 and not layer[window][mask.box].any())
+        index = next(free, len(layers))
+        if index == len(layers):
+            layers.append(np.zeros(shape, dtype=np.uint8))
+            used.append(0)
+        used[index] += 1
+        layers[index][window][mask.box] = used[index]
+        places.append((index, used[index]))
+    return np.stack(layers), places
+
+
+def _segment(identifier: str, part: Structure | Vertebra, layer: int, label: int) -> dict[str, Any]:
+    name = name_of(part)
+    anatomy = BY_NAME.get(name)
+    segment: dict[str, Any] = {
+        "id": identifier,
+        "name": name,
+        "nameAutoGenerated": False,
+        "color": list(anatomy.color if anatomy else PLAIN_COLOR),
+        "colorAutoGenerated": False,
+        "layer": layer,
+        "labelValue": label,
+        "extent": _extent(part.mask),
+    }
+    if anatomy:
+        segment["terminology"] = _terminology(anatomy)
+    return segment
+
+
+def _extent(mask: Mask) -> list[int]:
+    """First and last index of each axis; an empty mask has last = first - 1."""
+    return [
+        bound for start, size in zip(mask.origin, mask.box.shape, strict=True) for bound in (start, start + size - 1)
+    ]
+
+
+def _terminology(anatomy: Anatomy) -> dict[str, Any]:
+    return {
+        "contextName": TERMINOLOGY_CONTEXT,
+        "category": ANATOMICAL_STRUCTURE,
+        "type": ["SCT", anatomy.snomed, anatomy.meaning],
+        "anatomicContextName": ANATOMIC_CONTEXT,
+    }
+
+
+def _reference_geometry(result: SpineResult) -> dict[str, str]:
+    """The parameter by which Slicer knows the image the segments were drawn on: matrix to RAS, then the extent."""
+    extent = [bound for size in result.shape for bound in (0, size - 1)]
+    numbers = [repr(float(value)) for value in result.affine.ravel()] + [str(bound) for bound in extent]
+    return {
+        "name": "Reference image geometry",
+        "value": ";".join(numbers) + ";",
+        "description": "Image geometry description string determining the geometry of the labelmap.",
+    }
