@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Films as practice has them: narrow or full-length, turned, cropped, bordered, inverted, with metal. Ours.
+
+A close view fills the canvas with the film or a part of it; a wide view shows the film small, amid surroundings that
+stand for the rest of a large detector.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from SpineLib.inference.film_input import normalize
+from SpineLib.training.augment import exposure, objects
+from SpineLib.training.augment.geometry import View, look
+from SpineLib.training.augment.training_film import TrainingFilm
+
+WIDE_SHARE = 0.4
+WIDE_SCALES = (0.28, 0.85)
+CLOSE_SCALES = (0.85, 1.4)
+SPINELESS_SHARE = 0.04
+
+
+def draw(film: TrainingFilm, canvas: tuple[int, int], rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """One random view of the film."""
+    if rng.random() < SPINELESS_SHARE:
+        return normalize(exposure.change(objects.surroundings(canvas, rng), rng)), torch.zeros(canvas)
+    shape = (film.levels[0][0].shape[0], film.levels[0][0].shape[1])
+    view = random_view(shape, canvas, rng)
+    seen, inside = look(torch.stack(film.at_scale(max(view.scale))), shape, canvas, view)
+    picture = exposure.develop(seen[0], rng)
+    picture = objects.lay_around(picture, inside, rng)
+    picture = objects.add_metal(picture, seen[1] * inside, rng)
+    picture = exposure.change(picture, rng)
+    picture, visible = objects.collimate(picture, rng)
+    picture = objects.add_markers(picture, rng)
+    return normalize(picture), seen[1] * inside * visible
+
+
+def random_view(shape: tuple[int, int], canvas: tuple[int, int], rng: np.random.Generator) -> View:
+    """Scale, aspect, turn, mirror and place of a film of `shape` (rows, columns) on the canvas."""
+    fitted = min(canvas[0] / shape[0], canvas[1] / shape[1])
+    scales = WIDE_SCALES if rng.random() < WIDE_SHARE else CLOSE_SCALES
+    scale = fitted * math.exp(rng.uniform(math.log(scales[0]), math.log(scales[1])))
+    stretch = math.exp(rng.normal(0, 0.09))
+    across, down = scale * stretch, scale / stretch
+    spare = (abs(canvas[1] - shape[1] * across) / 2, abs(canvas[0] - shape[0] * down) / 2)
+    degrees = rng.normal(0, 6) if rng.random() < 0.8 else rng.uniform(-25, 25)
+    shift = (spare[0] * rng.uniform(-1, 1), spare[1] * rng.uniform(-1, 1))
+    return View((across, down), float(degrees), shift, bool(rng.random() < 0.5))
