@@ -62,6 +62,16 @@ format: $(READY) ## bring the code into shape
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
+bench: $(READY) ## measure speed and memory
+	$(BIN)/spine bench
+
+package: $(READY) ## build the wheel of SpineLib into dist/
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@ls -l dist
+
+cmake-lists: ## bring the file lists of the CMakeLists.txt files up to date
+	$(PYTHON) Testing/cmake_lists.py
+
 # trame-slicer is there for its terminology files only, so its own requirements are left out.
 lock: $(READY) ## renew the lock file; packages keep the versions installed in .venv
 	@mkdir -p build
