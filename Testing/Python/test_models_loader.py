@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a bundle to a network: the same answers as when it was written, and a clear word where it does not fit."""
+
+import json
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from models_fixtures import NETWORK, make_bundle, small_network
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from SpineLib.core.errors import ModelError
+from SpineLib.models import loader, store
+from SpineLib.networks.factory import build_network
+from SpineLib.networks.folding import fold_norms
+
+IMAGE = torch.rand(1, 1, 96, 70, generator=torch.Generator().manual_seed(3))
+
+
+@pytest.fixture(autouse=True)
+def _own_shelf(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPINE_MODELS", str(tmp_path / "shelf"))
+
+
+@pytest.fixture
+def bundle(tmp_path) -> Path:
+    return make_bundle(tmp_path / "source" / "tiny-ap")
+
+
+def weights_of(bundle: Path) -> Path:
+    return bundle / "models" / "model.safetensors"
+
+
+def as_pickle(bundle: Path, content: object) -> None:
+    weights_of(bundle).unlink()
+    torch.save(content, bundle / "models" / "model.pt")
+
+
+def test_a_model_of_the_catalogue_is_loaded_by_id(bundle):
+    entry = store.import_bundle(bundle)
+    loaded = loader.load("tiny-ap")
+    assert loaded.id == "tiny-ap"
+    assert loaded.metadata["threshold"] == 0.5
+    assert loaded.sha256 == entry.files["models/model.safetensors"]
+    assert not loaded.network.training
+    assert {values.dtype for values in loaded.network.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("fold", [True, False])
+def test_a_loaded_network_answers_as_the_written_one(bundle, fold):
+    rounded = small_network()
+    for values in [*rounded.parameters(), *rounded.buffers()]:
+        if values.is_floating_point():
+            values.data = values.data.half().float()
+    with torch.inference_mode():
+        difference = (loader.load(bundle, fold).network(IMAGE) - rounded(IMAGE)).abs().max()
+    assert difference < 1e-4
+
+
+def test_weights_are_half_size_unless_they_would_overflow(tmp_path):
+    network = small_network()
+    large = next(module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    large.running_var.fill_(1e6)
+    state = load_file(weights_of(make_bundle(tmp_path / "tiny-ap", network)))
+    assert {values.dtype for name, values in state.items() if name.endswith("weight")} == {torch.float16}
+    kept = [name for name, values in state.items() if values.dtype == torch.float32]
+    assert len(kept) == 1 and kept[0].endswith("running_var") and state[kept[0]].max() == 1e6
+
+
+def test_an_altered_model_is_not_loaded(bundle):
+    entry = store.import_bundle(bundle)
+    path = weights_of(entry.folder)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ModelError, match=r"models/model\.safetensors .*altered"):
+        loader.load("tiny-ap")
+
+
+def test_an_unknown_id_lists_the_known_ones(bundle):
+    store.import_bundle(bundle)
+    with pytest.raises(ModelError) as caught:
+        loader.load("none-such")
+    assert "tiny-ap" in caught.value.hint
+
+
+def test_a_folder_that_is_not_there_is_a_model_error(tmp_path):
+    with pytest.raises(ModelError, match="no model folder"):
+        loader.load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda state: state.pop("network.1.final_conv.bias"), "lack network.1.final_conv.bias"),
+        (lambda state: state.update(extra=torch.zeros(1)), "hold the unknown extra"),
+        (lambda state: state.update({"network.1.final_conv.bias": torch.zeros(9)}), "wrong size for network.1.final"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(bundle, change, said):
+    state = load_file(weights_of(bundle))
+    change(state)
+    save_file(state, weights_of(bundle))
+    with pytest.raises(ModelError, match=said):
+        loader.load(bundle)
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors at all", None])
+def test_broken_weights_are_a_model_error(bundle, content):
+    path = weights_of(bundle)
+    path.write_bytes(path.read_bytes()[:-100] if content is None else content)
+    with pytest.raises(ModelError, match="cannot be read"):
+        loader.load(bundle)
+
+
+def test_weights_in_torch_format_load_when_they_are_tensors_only(bundle):
+    state = load_file(weights_of(bundle))
+    expected = loader.load(bundle).network(IMAGE)
+    as_pickle(bundle, state)
+    assert torch.equal(loader.load(bundle).network(IMAGE), expected)
+
+
+class Trap:
+    """Unpickled by an ordinary loader, it makes a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_code_in_a_pickle_is_refused_and_not_run(bundle, tmp_path, zipped):
+    trap = tmp_path / "sprung"
+    as_pickle(bundle, {"weight": Trap(trap)})
+    if not zipped:
+        (bundle / "models" / "model.pt").write_bytes(pickle.dumps({"weight": Trap(trap)}))
+    with pytest.raises(ModelError, match="refused"):
+        loader.load(bundle)
+    assert not trap.exists()
+
+
+def test_a_pickled_list_is_not_taken_for_weights(bundle):
+    as_pickle(bundle, [1, 2])
+    with pytest.raises(ModelError, match="not a table of tensors"):
+        loader.load(bundle)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot be read"),
+        ("\xff", "cannot be read"),
+        ("[]", "not a JSON object"),
+        ('{"id": "x"}', 'lacks "title"'),
+    ],
+)
+def test_broken_metadata_is_a_model_error(bundle, text, said):
+    (bundle / "configs" / "metadata.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ModelError, match=said):
+        loader.load(bundle)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("id", "../up", "not a model id"),
+        ("network", {}, "does not name a network"),
+        ("network", {**NETWORK, "in_channels": "1"}, "in_channels"),
+        ("network", {**NETWORK, "name": "transformer"}, 'no network called "transformer"'),
+        ("network", {**NETWORK, "options": {"colour": 1}}, "cannot be built"),
+        ("network", {**NETWORK, "options": []}, "options"),
+        ("input", None, "input"),
+    ],
+)
+def test_metadata_that_no_network_fits_is_a_model_error(bundle, field, value, said):
+    path = bundle / "configs" / "metadata.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+    with pytest.raises(ModelError, match=said):
+        loader.load(bundle)
+
+
+@pytest.mark.parametrize(("name", "options"), [("unet", {"width": "light"}), ("light_unet", NETWORK["options"])])
+def test_folding_removes_every_batch_norm_and_keeps_the_answer(name, options):
+    network = build_network(name, 2, 1, 1, **options)
+    network.train()(torch.rand(2, 1, 64, 64) * 3)
+    network.eval()
+    with torch.inference_mode():
+        expected = network(IMAGE)
+        assert fold_norms(network) > 0
+        assert not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+        assert (network(IMAGE) - expected).abs().max() < 1e-4
+
+
+def test_folding_leaves_what_it_cannot_join():
+    network = nn.Sequential(nn.Conv2d(1, 4, 3), nn.InstanceNorm2d(4), nn.ReLU(), nn.BatchNorm2d(4)).eval()
+    expected = network(IMAGE)
+    assert fold_norms(network) == 0
+    assert torch.equal(network(IMAGE), expected)
