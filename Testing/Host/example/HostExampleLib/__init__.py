@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A package that the example's module shares."""
