@@ -134,6 +134,14 @@ def test_every_spine_command_of_the_readme_exists(line: str, capsys: pytest.Capt
         )
 
 
+def test_the_readme_tells_the_license_of_every_model() -> None:
+    from SpineLib.models import catalogue
+
+    table = [line for line in README.splitlines() if line.startswith("|")]
+    for entry in catalogue.read(catalogue.SHIPPED):
+        assert any(f"`{entry.id}`" in line for line in table), entry.id
+
+
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)#]+)\)", README))
 def test_every_link_of_the_readme_leads_somewhere(target: str) -> None:
     if target.startswith("https://"):
