@@ -30,7 +30,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What `spine train` needs to know. See `training/configs` for the shipped runs."""
+    """What `spine train` needs to know. See `training/configs` for the shipped runs.
+
+    average_decay: of the running average of weights, 0 for none. synthetic_films: how many phantoms to make for stages
+    with a `synthetic_share`. license_file: text beside the configuration that becomes the weights' license.
+    metadata: fields of the bundle's metadata.json.
+    """
 
     id: str
     dataset: str
@@ -45,6 +50,7 @@ class TrainingConfig:
     schedule: str = "cosine"
     average_decay: float = 0.99
     synthetic_films: int = 0
+    license_file: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
 
 

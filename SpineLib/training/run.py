@@ -1,46 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
 """`spine train`: from a configuration and a data folder to a bundle that can be used at once."""
 
-from dataclasses import asdict
+import csv
+import json
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from SpineLib import __version__
+from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress, part_of, silent
+from SpineLib.evaluation.film_study import score_films, segment_pixels, summary, write_scores
 from SpineLib.models.bundle import write_bundle
 from SpineLib.networks.factory import build_network
+from SpineLib.tasks.options import SegmentOptions
 from SpineLib.training.augment.training_film import TrainingFilm, load_film
+from SpineLib.training.bundle_texts import bundle_metadata, model_card
 from SpineLib.training.config import TrainingConfig, read_config
 from SpineLib.training.datasets import load_dataset
+from SpineLib.training.datasets.film_case import FilmCase
 from SpineLib.training.loop import CURVES, Trainer
 from SpineLib.training.splits import split_by_patient
 
+SPLIT = "split.csv"
+SCORES = "validation.csv"
 
-def train(config_path: Path, data: Path, output: Path, progress: Progress = silent) -> Path:
-    """Train by the configuration and write the bundle to `output/<id>`; returns its folder.
+
+def train(config_path: Path, data: Path | None, output: Path, progress: Progress = silent) -> Path:
+    """Train by the configuration, validate, and write the bundle to `output/<id>`; returns its folder.
 
     A run that was stopped goes on from its last finished epoch when called again with the same `output`. Raises
     InputError for an unusable configuration or data folder.
     """
     config = read_config(config_path)
+    if data is None:
+        raise InputError(f'The data set "{config.dataset}" is needed.', "Give its folder with --data.")
     cases = load_dataset(config.dataset, data)
     output.mkdir(parents=True, exist_ok=True)
     training, validation = split_by_patient(cases, config.validation_share, config.seed)
     trusted = [case for case in training if not case.suspect]
+    _write_split(trusted, validation, output / SPLIT)
     progress(0.0, f"{len(trusted)} films to learn from, {len(validation)} to validate on")
-    films = [load_film(case) for case in trusted]
+    best = _learn(config, trusted, validation, output, progress)
+    numbers = {"training_films": len(trusted), "validation_films": len(validation)}
+    folder = output / config.id
+    _write(folder, config, numbers, {}, best, config_path, output)
+    metrics = _validate(folder, validation, output, part_of(progress, 0.9, 1.0))
+    _write(folder, config, numbers, metrics, best, config_path, output)
+    return folder
+
+
+def _learn(
+    config: TrainingConfig, training: list[FilmCase], validation: list[FilmCase], output: Path, progress: Progress
+) -> torch.nn.Module:
+    films = [load_film(case) for case in training]
     synthetic = _phantoms(config, part_of(progress, 0.0, 0.05))
     torch.manual_seed(config.seed)
     network = build_network(config.network["name"], 2, 1, 1, **config.network.get("options", {}))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     trainer = Trainer(config, network, films, synthetic, validation, output, device)
-    best = trainer.run(part_of(progress, 0.05, 1.0)).to("cpu")
-    folder = output / config.id
-    numbers = {"training_films": len(trusted), "validation_films": len(validation)}
-    write_bundle(folder, bundle_metadata(config, numbers), best, _records(config_path, output))
-    return folder
+    return trainer.run(part_of(progress, 0.05, 0.9)).to("cpu")
 
 
 def _phantoms(config: TrainingConfig, progress: Progress) -> list[TrainingFilm]:
@@ -51,25 +69,40 @@ def _phantoms(config: TrainingConfig, progress: Progress) -> list[TrainingFilm]:
     return [load_film(case) for case in phantom_cases(config.synthetic_films, config.seed, progress)]
 
 
-def bundle_metadata(config: TrainingConfig, numbers: dict[str, int]) -> dict[str, Any]:
-    """The bundle's `metadata.json`; the configuration's own `metadata` comes on top."""
-    network = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, **config.network}
-    return {
-        "id": config.id,
-        "version": "1.0.0",
-        "software": f"SpineLib {__version__}",
-        "task": "ap",
-        "modality": "radiograph",
-        "view": "ap",
-        "network": network,
-        "input": asdict(config.input),
-        "channels": {"0": "Spine: bodies and disc spaces of T1 to L5"},
-        "threshold": 0.5,
-        "two_pass": False,
-        "training": {"dataset": config.dataset, "seed": config.seed, **numbers},
-        **config.metadata,
+def _validate(folder: Path, validation: list[FilmCase], output: Path, progress: Progress) -> dict:
+    """Scores of the whole job at the films' own resolution, on patients the network has not seen."""
+    options = SegmentOptions(model=str(folder.absolute()))
+    scores = score_films(validation, lambda pixels: segment_pixels(pixels, options), progress=progress)
+    write_scores(scores, output / SCORES)
+    return summary(scores)
+
+
+def _write_split(training: list[FilmCase], validation: list[FilmCase], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as lines:
+        table = csv.writer(lines)
+        table.writerow(["part", "film", "patient_group"])
+        for part, cases in (("training", training), ("validation", validation)):
+            table.writerows([part, case.name, case.patient_group] for case in cases)
+
+
+def _write(
+    folder: Path,
+    config: TrainingConfig,
+    numbers: dict[str, int],
+    metrics: dict,
+    network: torch.nn.Module,
+    config_path: Path,
+    output: Path,
+) -> None:
+    metadata = bundle_metadata(config, numbers, metrics)
+    license_text = (config_path.parent / config.license_file) if config.license_file else "Apache-2.0\n"
+    records = {f"training/{name}": output / name for name in (CURVES, SPLIT, SCORES) if (output / name).is_file()}
+    files = {
+        "LICENSE": license_text,
+        "docs/README.md": model_card(metadata),
+        "training/config.json": config_path,
+        "training/command.txt": f"spine train config.json --data {config.dataset} -o OUTPUT\n",
+        "training/environment.json": json.dumps({"torch": torch.__version__}, indent=2) + "\n",
+        **records,
     }
-
-
-def _records(config_path: Path, output: Path) -> dict[str, Path]:
-    return {"training/config.json": config_path, f"training/{CURVES}": output / CURVES}
+    write_bundle(folder, metadata, network, files)
