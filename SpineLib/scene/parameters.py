@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The panel's choices, typed, kept in a node of the scene so that they are saved with it."""
+
+from typing import Any
+
+import slicer
+
+INPUT_ROLE, OUTPUT_ROLE = "InputVolume", "OutputSegmentation"
+TASK, MODEL = "Task", "Model"
+
+
+class Parameters:
+    """Typed view of a vtkMRMLScriptedModuleNode; two views of one node always agree."""
+
+    def __init__(self, node: Any) -> None:
+        self.node = node
+
+    @property
+    def inputVolume(self) -> Any:
+        return self.node.GetNodeReference(INPUT_ROLE)
+
+    @inputVolume.setter
+    def inputVolume(self, volumeNode: Any) -> None:
+        self._refer(INPUT_ROLE, volumeNode)
+
+    @property
+    def outputSegmentation(self) -> Any:
+        return self.node.GetNodeReference(OUTPUT_ROLE)
+
+    @outputSegmentation.setter
+    def outputSegmentation(self, segmentationNode: Any) -> None:
+        self._refer(OUTPUT_ROLE, segmentationNode)
+
+    @property
+    def task(self) -> str:
+        """Name of a task, or "auto"."""
+        return self.node.GetParameter(TASK) or "auto"
+
+    @task.setter
+    def task(self, name: str) -> None:
+        self.node.SetParameter(TASK, name)
+
+    @property
+    def model(self) -> str | None:
+        """Id of a model of the catalogue; None takes the task's own."""
+        return self.node.GetParameter(MODEL) or None
+
+    @model.setter
+    def model(self, identifier: str | None) -> None:
+        self.node.SetParameter(MODEL, identifier or "")
+
+    def problem(self) -> str:
+        """Why the work cannot begin, in words for the user; empty when it can."""
+        if self.inputVolume is None:
+            return "Choose an input volume: a spine film that is loaded in the scene."
+        return ""
+
+    def chooseInput(self) -> None:
+        """Take the volume that is on view, else the first of the scene, when none is chosen."""
+        if self.inputVolume is None:
+            self.inputVolume = _volume_on_view() or _first_volume()
+
+    def _refer(self, role: str, target: Any) -> None:
+        self.node.SetNodeReferenceID(role, target.GetID() if target is not None else None)
+
+
+def _volume_on_view() -> Any:
+    identifier = slicer.app.applicationLogic().GetSelectionNode().GetActiveVolumeID()
+    return slicer.mrmlScene.GetNodeByID(identifier) if identifier else None
+
+
+def _first_volume() -> Any:
+    for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
+        if not node.IsA("vtkMRMLLabelMapVolumeNode") and not node.GetHideFromEditors():
+            return node
+    return None

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A result as a segmentation node beside its input: names, colors, terminology, geometry, transform, hierarchy."""
+
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from vtk.util.numpy_support import numpy_to_vtk
+
+from SpineLib.core.anatomy import BY_NAME, Anatomy
+from SpineLib.core.errors import InputError
+from SpineLib.core.mask import Mask
+from SpineLib.core.result import SpineResult
+from SpineLib.io.segmentation import (
+    ANATOMIC_CONTEXT,
+    ANATOMICAL_STRUCTURE,
+    TERMINOLOGY_CONTEXT,
+    name_of,
+    parts_of,
+    segment_ids,
+)
+
+OWNER_TAG = "Spine.Task"
+"""Segment tag that marks what the product made, so that a further run leaves hand-made segments alone."""
+FILL_OPACITY = 0.35
+LABELMAP = "Binary labelmap"
+
+
+def show_result(result: SpineResult, volumeNode: Any, segmentationNode: Any = None) -> Any:
+    """Put `result` into `segmentationNode`, or into a new one, and return the node.
+
+    An existing node is updated in place: segments of an earlier run are replaced, those made by hand stay. The masks
+    are binary labelmaps, each in its own layer where they overlap; a film gets no closed surface. The scene's undo
+    state is saved first. Raises InputError when the result is not of this volume.
+    """
+    if tuple(volumeNode.GetImageData().GetDimensions()) != tuple(result.shape):
+        raise InputError("The input volume was changed during the work.", "Run the segmentation again.")
+    slicer.mrmlScene.SaveStateForUndo()
+    node = segmentationNode or _new_node(volumeNode)
+    with slicer.util.NodeModify(node):
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        _fill(node, result)
+    _place_beside(node, volumeNode)
+    _set_display(node, is_film=1 in result.shape)
+    return node
+
+
+def terminology_entry(anatomy: Anatomy) -> str:
+    """Slicer's serialized form of the SNOMED CT term of one structure."""
+    category, term = "^".join(ANATOMICAL_STRUCTURE), f"SCT^{anatomy.snomed}^{anatomy.meaning}"
+    return f"{TERMINOLOGY_CONTEXT}~{category}~{term}~^^~{ANATOMIC_CONTEXT}~^^~^^"
+
+
+def _new_node(volumeNode: Any) -> Any:
+    name = slicer.mrmlScene.GenerateUniqueName(f"{volumeNode.GetName()} spine")
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def _fill(node: Any, result: SpineResult) -> None:
+    segmentation = node.GetSegmentation()
+    segmentation.SetSourceRepresentationName(LABELMAP)
+    identifiers = segment_ids(result)
+    _remove_earlier(segmentation, keep=set(identifiers))
+    for identifier, part in zip(identifiers, parts_of(result), strict=True):
+        segment = segmentation.GetSegment(identifier)
+        if segment is None:
+            segment = _new_segment(BY_NAME[name_of(part)])
+            segmentation.AddSegment(segment, identifier)
+        segment.SetTag(OWNER_TAG, result.task)
+        segment.RemoveAllRepresentations()
+        segment.AddRepresentation(LABELMAP, _oriented_image(part.mask, result.affine))
+    segmentation.CollapseBinaryLabelmaps(False)
+
+
+def _new_segment(anatomy: Anatomy) -> Any:
+    segment = slicer.vtkSegment()
+    segment.SetName(anatomy.name)
+    segment.SetColor(*anatomy.color)
+    segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), terminology_entry(anatomy))
+    return segment
+
+
+def _remove_earlier(segmentation: Any, keep: set[str]) -> None:
+    for segmentId in list(segmentation.GetSegmentIDs()):
+        made_here = segmentation.GetSegment(segmentId).HasTag(OWNER_TAG)
+        if made_here and segmentId not in keep:
+            segmentation.RemoveSegment(segmentId)
+
+
+def _oriented_image(mask: Mask, affine: np.ndarray) -> Any:
+    """The mask's bounding box at its place in the volume; segments of Slicer need no more than that."""
+    image = slicer.vtkOrientedImageData()
+    bounds = [(start, start + size - 1) for start, size in zip(mask.origin, mask.box.shape, strict=True)]
+    image.SetExtent([bound for pair in bounds for bound in pair])
+    image.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(affine))
+    values = mask.box.transpose(2, 1, 0).ravel().astype(np.uint8)
+    image.GetPointData().SetScalars(numpy_to_vtk(values, deep=True, array_type=vtk.VTK_UNSIGNED_CHAR))
+    return image
+
+
+def _place_beside(node: Any, volumeNode: Any) -> None:
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    ownItem, inputItem = hierarchy.GetItemByDataNode(node), hierarchy.GetItemByDataNode(volumeNode)
+    if ownItem and inputItem:
+        hierarchy.SetItemParent(ownItem, hierarchy.GetItemParent(inputItem))
+
+
+def _set_display(node: Any, is_film: bool) -> None:
+    if node.GetDisplayNode() is None:
+        node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    display.SetOpacity2DFill(FILL_OPACITY)
+    display.SetOpacity2DOutline(1.0)
+    display.SetPreferredDisplayRepresentationName2D(LABELMAP)
+    display.SetVisibility(True)
+    if is_film:
+        display.SetVisibility3D(False)
+        node.GetSegmentation().RemoveRepresentation("Closed surface")
