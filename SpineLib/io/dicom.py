@@ -41,7 +41,7 @@ def read_dicom(path: Path) -> Volume:
     spacing, tag = _spacing(header)
     if spacing is not None:
         image.SetSpacing((*spacing, 1.0))
-    source = {name: str(header[name].value) for name in KEPT_TAGS if name in header}
+    source: dict[str, Any] = {name: str(header[name].value) for name in KEPT_TAGS if name in header}
     source["spacing_from"] = tag
     view = VIEWS.get(str(header.get("ViewPosition", "")).strip().upper())
     return Volume(gray, affine_of(image), "radiograph", view, spacing is not None, source)
@@ -60,9 +60,10 @@ def _header(path: Path) -> "Dataset":
 
 def _check_kind(path: Path, header: "Dataset") -> None:
     if "PixelData" not in header:
-        if "Rows" in header:
-            raise damaged(path, "DICOM")
-        raise InputError(f"{path.name} is a DICOM file without an image.", "Choose the file of the radiograph itself.")
+        raise InputError(
+            f"{path.name} holds no image: it is incomplete or another kind of DICOM object.",
+            "Choose the file of the radiograph itself, or export it again.",
+        )
     frames = int(header.get("NumberOfFrames") or 1)
     if frames > 1:
         raise InputError(

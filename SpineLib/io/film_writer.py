@@ -35,7 +35,7 @@ def write_film(
 def _write_png(path: Path, pixels: np.ndarray, spacing_mm: tuple[float, float] | None, view: str | None) -> None:
     from PIL import Image
 
-    Image.fromarray(pixels).save(path, format="PNG")
+    Image.fromarray(pixels).save(path, format="PNG", compress_level=1)
 
 
 def _write_dicom(path: Path, pixels: np.ndarray, spacing_mm: tuple[float, float] | None, view: str | None) -> None:

@@ -15,7 +15,7 @@ from SpineLib.core.errors import InputError, ResourceError
 
 MAX_FILM_PIXELS = 400_000_000
 """A film of 20,000 x 20,000 pixels; real ones have up to some 50 million."""
-MAX_SCAN_VOXELS = 4_000_000_000
+MAX_SCAN_VOXELS = 2_000_000_000
 
 _STDERR_LOCK = threading.Lock()
 
@@ -60,8 +60,17 @@ def open_image(path: Path, image_io: str, family: str) -> sitk.ImageFileReader:
         with quiet():
             reader.ReadImageInformation()
     except RuntimeError as error:
+        if "orthonormal" in str(error):
+            raise InputError(
+                f"The axes of {path.name} are not at right angles to each other.", "Resample it to a regular grid."
+            ) from error
         raise damaged(path, family) from error
-    _check_size(path, reader.GetSize(), reader.GetNumberOfComponents())
+    check_size(path, reader.GetSize())
+    if reader.GetNumberOfComponents() > 4:
+        raise InputError(
+            f"{path.name} holds {reader.GetNumberOfComponents()} values per pixel, so it is not an image.",
+            "Give a gray or RGB image.",
+        )
     return reader
 
 
@@ -104,7 +113,8 @@ def damaged(path: Path, family: str) -> InputError:
     return InputError(f"{path.name} is a {family} file, but it is damaged or incomplete.", "Copy or export it again.")
 
 
-def _check_size(path: Path, size: tuple[int, ...], channels: int) -> None:
+def check_size(path: Path, size: tuple[int, ...]) -> None:
+    """Refuse several time points and absurd sizes, before any memory is taken."""
     if any(extent > 1 for extent in size[3:]):
         raise InputError(
             f"{path.name} holds a series of {int(np.prod(size[3:]))} images over time, but one is needed.",
@@ -116,10 +126,6 @@ def _check_size(path: Path, size: tuple[int, ...], channels: int) -> None:
         raise InputError(
             f"{path.name} has {' x '.join(map(str, size))} pixels, more than the {limit // 1_000_000} million allowed.",
             "Check the file, or scale the image down.",
-        )
-    if channels > 4:
-        raise InputError(
-            f"{path.name} holds {channels} values per pixel, so it is not an image.", "Give a gray or RGB image."
         )
 
 

@@ -8,15 +8,20 @@ import numpy as np
 from SpineLib.core.errors import InputError
 from SpineLib.core.film import luminance
 from SpineLib.core.volume import Volume
-from SpineLib.io.itk import array_of, damaged, load, open_image
+from SpineLib.io.itk import array_of, check_size, damaged, load, open_image, quiet
 
 FLAT_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])
 """How Slicer lays a picture into space: x to the patient's right, y to the front, one pixel a millimeter."""
 
+GRAY_ALPHA = b"\x04"
+"""The one color type of PNG that SimpleITK refuses."""
+
 
 def read_png(path: Path) -> Volume:
     """A PNG of any color type and depth."""
-    return _read(path, "PNGImageIO", "PNG")
+    with path.open("rb") as file:
+        header = file.read(26)
+    return _read_gray_alpha(path, header) if header[25:26] == GRAY_ALPHA else _read(path, "PNGImageIO", "PNG")
 
 
 def read_jpeg(path: Path) -> Volume:
@@ -38,8 +43,23 @@ def _read(path: Path, image_io: str, family: str) -> Volume:
             f"{path.name} holds {reader.GetSize()[2]} pictures, but one is needed.", "Save the film's page by itself."
         )
     pixels = array_of(load(reader, family))
-    gray = luminance(pixels) if pixels.ndim == 4 else pixels
-    return Volume(gray, FLAT_AFFINE.copy(), "radiograph", spacing_known=False)
+    return _flat(luminance(pixels) if pixels.ndim == 4 else pixels)
+
+
+def _read_gray_alpha(path: Path, header: bytes) -> Volume:
+    from PIL import Image
+
+    check_size(path, (int.from_bytes(header[16:20], "big"), int.from_bytes(header[20:24], "big")))
+    try:
+        with quiet(), Image.open(path) as picture:
+            pixels = np.asarray(picture.getchannel(0))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise damaged(path, "PNG") from error
+    return _flat(pixels.T[:, :, None])
+
+
+def _flat(voxels: np.ndarray) -> Volume:
+    return Volume(voxels, FLAT_AFFINE.copy(), "radiograph", spacing_known=False)
 
 
 def _jpeg_is_whole(content: bytes) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from SpineLib.core.errors import InputError
+from SpineLib.core.errors import InputError, ResourceError
 from SpineLib.core.volume import VIEWS, Volume
 from SpineLib.io.dicom import read_dicom
 from SpineLib.io.picture import read_jpeg, read_png, read_tiff
@@ -27,11 +27,12 @@ READERS: tuple[tuple[int, bytes, Reader], ...] = (
     (4, b"n+2\x00", read_nifti),
     (344, b"n+1\x00", read_nifti),
     (128, b"DICM", read_dicom),
+    (0, b"\x02\x00\x00\x00UL", read_dicom),
+    (0, b"\x08\x00\x00\x00", read_dicom),
+    (0, b"\x08\x00\x05\x00", read_dicom),
+    (0, b"\x08\x00\x08\x00", read_dicom),
 )
-"""(offset, bytes found there, reader): the content decides, not the name."""
-
-READERS_BY_SUFFIX: dict[str, Reader] = {".dcm": read_dicom, ".dicom": read_dicom}
-"""For old files that lack their mark."""
+"""(offset, bytes found there, reader): the content decides, not the name. Old DICOM files start with a tag."""
 
 FORMATS = "PNG, JPEG, TIFF, DICOM, NIfTI, NRRD or MHA"
 HEAD_SIZE = 352
@@ -56,7 +57,13 @@ def read(path: str | Path, view: str | None = None) -> Volume:
         raise InputError(
             f"The image {path} cannot be opened: {error.strerror}.", "Check that you may read the file."
         ) from error
-    volume = _reader_for(path, head)(path)
+    reader = _reader_for(path, head)
+    try:
+        volume = reader(path)
+    except MemoryError as error:
+        raise ResourceError(
+            f"There is too little memory to read {path.name}.", "Close other programs or scale the image down."
+        ) from error
     source = {"path": path.name, "sha256": digest, **volume.source}
     return replace(volume, view=view or volume.view, source=source)
 
@@ -83,6 +90,4 @@ def _reader_for(path: Path, head: bytes) -> Reader:
     for offset, mark, reader in READERS:
         if head[offset : offset + len(mark)] == mark:
             return reader
-    if path.suffix.lower() in READERS_BY_SUFFIX:
-        return READERS_BY_SUFFIX[path.suffix.lower()]
     raise InputError(f"{path.name} is not an image of a kind that can be read.", f"Give a {FORMATS} file.")

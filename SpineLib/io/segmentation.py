@@ -60,10 +60,13 @@ def read_masks(path: str | Path) -> tuple[dict[str, Mask], np.ndarray, tuple[int
         raise InputError(f"The segmentation {path} does not exist.", "Check the path and its spelling.") from error
     except (NRRDError, OSError, ValueError, KeyError, EOFError) as error:
         raise InputError(f"{path.name} is not a segmentation or is damaged.", "Segment the image again.") from error
+    voxels = content["voxels"]
+    shape = voxels.shape[-3:]
+    layers = voxels.reshape(-1, *shape)
     masks = {
-        segment["id"]: Mask.from_array(slicerio.segment_mask(content, segment["id"])) for segment in content["segments"]
+        segment["id"]: Mask.from_array(layers[segment.get("layer", 0)] == segment["labelValue"])
+        for segment in content["segments"]
     }
-    shape = content["voxels"].shape[-3:]
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.array(content["ijkToLPS"])
     return masks, affine, (int(shape[0]), int(shape[1]), int(shape[2]))
 

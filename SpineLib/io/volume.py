@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from SpineLib.core.errors import InputError
 from SpineLib.core.film import luminance
 from SpineLib.core.volume import Volume
 from SpineLib.io.itk import affine_of, array_of, damaged, load, open_image
@@ -23,7 +24,10 @@ def read_nifti(path: Path) -> Volume:
 
 def read_nrrd(path: Path) -> Volume:
     """A NRRD file, or the `.nhdr` header of one."""
-    return _volume(load(open_image(path, "NrrdImageIO", "NRRD"), "NRRD"))
+    reader = open_image(path, "NrrdImageIO", "NRRD")
+    if reader.HasMetaDataKey("Segment0_ID"):
+        raise InputError(f"{path.name} is a segmentation, not an image.", "Give the image that was segmented.")
+    return _volume(load(reader, "NRRD"))
 
 
 def read_metaimage(path: Path) -> Volume:
