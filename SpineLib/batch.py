@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole folder of images: each goes to one of N warm workers, and a table says how each came out.
+
+Every worker is a process of its own (`python -m SpineLib.worker`), so an image that brings one down costs that image
+only.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from SpineLib.core.errors import InputError, SpineError
+from SpineLib.core.progress import Progress, silent
+from SpineLib.io.output import safe_output
+from SpineLib.tasks.job import Job, check, check_originals_stay, output_folder
+from SpineLib.tasks.names import EXTENSIONS, output_names
+
+SUMMARY = "summary.csv"
+LIBRARY_FOLDER = Path(__file__).resolve().parents[1]
+DICOM_MARK = b"DICM"
+DICOM_MARK_OFFSET = 128
+PATIENCE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """How one image came out: "done", "empty" (no spine found), "kept" (was there already) or "failed"."""
+
+    image: str
+    status: str
+    message: str = ""
+    seconds: float | None = None
+    spine_area_px: float | None = None
+    spine_height_px: float | None = None
+    spine_area_mm2: float | None = None
+    spine_height_mm: float | None = None
+
+
+def run_folder(
+    folder: Path,
+    output: Path,
+    template: Job,
+    workers: int = 1,
+    resume: bool = False,
+    progress: Progress = silent,
+    interpreter: str = sys.executable,
+) -> list[Row]:
+    """Segment all images of a folder and its subfolders; `output` mirrors them and receives `summary.csv`.
+
+    template: the job that lends every image its task, options, overlay and view. resume: leave alone what was made
+    from the same file with the same options. A bad image is told in its row and does not stop the rest. Raises
+    InputError where there is nothing to do, Cancelled where `progress` does; results finished until then stay.
+    """
+    if workers < 1:
+        raise InputError(f"{workers} workers cannot do anything.", "Give at least 1.")
+    jobs = list_jobs(folder, output, template)
+    rows: dict[Path, Row] = {}
+    with output_folder(output):
+        try:
+            for job in jobs if resume else ():
+                if (row := _row_of_earlier_result(job, folder)) is not None:
+                    rows[job.image] = row
+            _work_off([job for job in jobs if job.image not in rows], folder, rows, workers, progress, interpreter)
+        finally:
+            finished = [rows[job.image] for job in jobs if job.image in rows]
+            if finished:
+                _write_summary(output / SUMMARY, finished)
+    return finished
+
+
+def list_jobs(folder: Path, output: Path, template: Job) -> list[Job]:
+    """One job for each image under `folder`, in alphabetical order. Raises InputError where there is none."""
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.", "Give the folder that holds the images.")
+    if output.resolve() == folder.resolve():
+        raise InputError("The results would go among the images.", "Choose another output folder.")
+    jobs = []
+    for parent, images in _images_by_folder(folder, output).items():
+        place = output / parent.relative_to(folder)
+        for image, name in zip(images, output_names(images), strict=True):
+            jobs.append(replace(template, image=image, output=place, name=name))
+    if not jobs:
+        raise InputError(f"There is no image in {folder}.", f"Known kinds: DICOM, {', '.join(EXTENSIONS)}.")
+    check_originals_stay(jobs)
+    check(jobs[0])
+    return jobs
+
+
+def _images_by_folder(folder: Path, output: Path) -> dict[Path, list[Path]]:
+    found = defaultdict(list)
+    for parent, folders, files in os.walk(folder, onerror=_unreadable):
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and (Path(parent) / name).resolve() != output.resolve()
+        )
+        for name in sorted(files):
+            if _is_image(Path(parent) / name):
+                found[Path(parent)].append(Path(parent) / name)
+    return found
+
+
+def _unreadable(error: OSError) -> None:
+    raise InputError(
+        f"The folder {error.filename} cannot be read: {error.strerror}.", "Check that you may read it."
+    ) from error
+
+
+def _is_image(path: Path) -> bool:
+    """By the name, or by the mark of a DICOM file, which often has no telling name."""
+    name = path.name.lower()
+    if name.startswith(".") or name.endswith(".seg.nrrd") or not path.is_file():
+        return False
+    if name.endswith((*EXTENSIONS, ".nii.gz")):
+        return True
+    try:
+        with path.open("rb") as stream:
+            return stream.read(DICOM_MARK_OFFSET + len(DICOM_MARK))[DICOM_MARK_OFFSET:] == DICOM_MARK
+    except OSError:
+        return False
+
+
+def _work_off(
+    jobs: Sequence[Job], folder: Path, rows: dict[Path, Row], workers: int, progress: Progress, interpreter: str
+) -> None:
+    """Add one row to `rows` for each job, in whatever order they are finished."""
+    total = len(rows) + len(jobs)
+    crew = _Crew(interpreter, workers)
+    with ThreadPoolExecutor(workers) as pool:
+        futures = {pool.submit(crew.segment, job): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                job = futures[future]
+                rows[job.image] = row = _row(job, folder, future.result())
+                progress(len(rows) / total, f"{row.image}: {row.status}")
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            crew.dismiss()
+
+
+@dataclass
+class _Crew:
+    """Worker processes, one for each thread that asks, replaced when one dies."""
+
+    interpreter: str
+    size: int
+    _mine: threading.local = field(default_factory=threading.local)
+    _all: list["subprocess.Popen[str]"] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _dismissed: bool = False
+
+    def segment(self, job: Job) -> dict[str, Any]:
+        """The worker's last word on a job: its result or error event."""
+        worker = getattr(self._mine, "worker", None)
+        if worker is None or worker.poll() is not None:
+            worker = self._mine.worker = self._hire()
+        try:
+            worker.stdin.write(json.dumps(_request(job)) + "\n")
+            worker.stdin.flush()
+        except (OSError, ValueError):
+            pass  # it has ended or been dismissed, and so have its events, which tells below
+        crash = ""
+        for line in worker.stdout:
+            event = json.loads(line)
+            if event["event"] == "log":
+                crash = event["message"]
+            if event["event"] in ("result", "error"):
+                return {**event, "log": crash}
+        return {
+            "event": "error",
+            "sentence": f"The worker process ended unexpectedly (exit code {worker.wait()}).",
+            "hint": "The memory may not suffice: try fewer workers.",
+        }
+
+    def dismiss(self) -> None:
+        """End all processes; those at work are given the time to clean up."""
+        with self._lock:
+            self._dismissed = True
+            for worker in self._all:
+                with suppress(OSError):
+                    worker.stdin.close()
+            for worker in self._all:
+                try:
+                    worker.wait(PATIENCE_SECONDS)
+                except subprocess.TimeoutExpired:
+                    worker.kill()
+                    worker.wait()
+
+    def _hire(self) -> "subprocess.Popen[str]":
+        search = os.pathsep.join(part for part in (str(LIBRARY_FOLDER), os.environ.get("PYTHONPATH", "")) if part)
+        threads = str(max(1, (os.cpu_count() or 1) // self.size))
+        with self._lock:
+            if self._dismissed:
+                raise SpineError("The work has ended.")
+            worker = subprocess.Popen(
+                [self.interpreter, "-m", "SpineLib.worker", "--watch-parent"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                encoding="utf-8",
+                # An interrupt from the keyboard is for this process, which then dismisses its workers in good order.
+                start_new_session=True,
+                env={"OMP_NUM_THREADS": threads, **os.environ, "PYTHONPATH": search},
+            )
+            self._all.append(worker)
+        return worker
+
+
+def _request(job: Job) -> dict[str, Any]:
+    return {
+        "id": 1,
+        "command": "segment",
+        "image": str(job.image),
+        "output": str(job.output),
+        "name": job.name,
+        "task": job.task,
+        "options": asdict(job.options),
+        "overlay": job.overlay,
+        "view": job.view,
+        "spacing_known": job.spacing_known,
+    }
+
+
+def _row(job: Job, folder: Path, event: dict[str, Any]) -> Row:
+    image = job.image.relative_to(folder).as_posix()
+    if event["event"] == "error":
+        return Row(image, "failed", " ".join(filter(None, (event["sentence"], event["hint"], event.get("log")))))
+    told = event["summary"]
+    status = "done" if told["found"] else "empty"
+    return Row(image, status, " ".join(event["warnings"]), **_numbers(told["seconds"], told["measurements"]))
+
+
+def _numbers(seconds: dict[str, float], measurements: Sequence[dict[str, Any]]) -> dict[str, float]:
+    known = {each.name for each in fields(Row)}
+    named = {f"{each['name']}_{each['unit']}": each["value"] for each in measurements}
+    return {"seconds": round(sum(seconds.values()), 2), **{key: named[key] for key in named if key in known}}
+
+
+def _row_of_earlier_result(job: Job, folder: Path) -> Row | None:
+    """The row of a result that need not be made again: all files there, from the same image and options."""
+    if not all(path.is_file() for path in job.files.values()):
+        return None
+    try:
+        earlier = json.loads(job.files["json"].read_text(encoding="utf-8"))
+        origin, options = earlier["provenance"]["input"], earlier["provenance"]["options"]
+        with job.image.open("rb") as stream:
+            same = hashlib.sha256(stream.read()).hexdigest() == origin["sha256"] and options == asdict(job.options)
+        numbers = _numbers(earlier["provenance"]["seconds"], earlier["measurements"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    image = job.image.relative_to(folder).as_posix()
+    return Row(image, "kept", " ".join(earlier["warnings"]), **numbers) if same else None
+
+
+def _write_summary(path: Path, rows: Sequence[Row]) -> None:
+    with safe_output(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, [each.name for each in fields(Row)])
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)

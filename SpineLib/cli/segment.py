@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`spine segment IMAGE... -o OUT`: OUT receives NAME.seg.nrrd, NAME.json and, with --overlay, NAME.png."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from SpineLib.cli.console import describe, print_error, progress_line
+from SpineLib.cli.options import add_segment_options, segment_options
+from SpineLib.core.errors import InputError
+from SpineLib.tasks.job import Job, check, check_originals_stay, do, understandable_errors
+from SpineLib.tasks.names import output_names
+
+
+def add(subparsers: Any) -> None:
+    parser = subparsers.add_parser("segment", help="segment images", description=__doc__)
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG, DICOM, NIfTI, NRRD, MHA")
+    add_segment_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Segment each image; one that cannot be used is told and left out, anything else wrong ends the command."""
+    jobs = _jobs(arguments)
+    code = 0
+    for job in jobs:
+        try:
+            with understandable_errors():
+                _segment(job)
+        except InputError as error:
+            if len(jobs) == 1:
+                raise
+            print_error(error, job.image.name)
+            code = code or error.exit_code
+    return code
+
+
+def _jobs(arguments: argparse.Namespace) -> list[Job]:
+    options = segment_options(arguments)
+    jobs = [
+        Job(image, Path(arguments.output), name, arguments.task, options, arguments.overlay, arguments.view)
+        for image, name in zip(arguments.images, output_names(arguments.images), strict=True)
+    ]
+    check_originals_stay(jobs)
+    for job in jobs:
+        check(job)
+    return jobs
+
+
+def _segment(job: Job) -> None:
+    result = do(job, progress_line())
+    print(f"{job.image.name}: {describe(result)}")
+    for warning in result.warnings:
+        print(f"  warning: {warning}")
+    print(f"  -> {', '.join(str(path) for path in job.files.values())}", flush=True)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recipes, one file a job, and their table. A new job is one file and one line here."""
+
+from SpineLib.core.errors import InputError
+from SpineLib.core.progress import Progress, silent
+from SpineLib.core.result import SpineResult
+from SpineLib.core.volume import Volume
+from SpineLib.tasks import ap_radiograph
+from SpineLib.tasks.options import SegmentOptions
+
+TASKS = {
+    # name: recipe (volume, options, progress) -> SpineResult
+    ap_radiograph.NAME: ap_radiograph.segment,
+}
+AUTO = "auto"
+
+
+def choose(volume: Volume, asked: str = AUTO) -> str:
+    """The task for an image: the one asked for, or under "auto" the one its view calls for.
+
+    A film whose header does not name its view is taken for a frontal one. Raises InputError where no task fits.
+    """
+    if asked != AUTO:
+        check_name(asked)
+        return asked
+    if not volume.is_film or volume.modality != "radiograph":
+        raise InputError(
+            "The image is a scan and not a radiograph; only frontal radiographs can be segmented so far.",
+            "Choose a radiograph with a single image.",
+        )
+    if volume.view == "lateral":
+        raise InputError(
+            "The film is a lateral view; only frontal (AP or PA) films can be segmented so far.",
+            'If the file names its view wrongly, ask for the task "ap" instead of "auto".',
+        )
+    return ap_radiograph.NAME
+
+
+def run(task: str, volume: Volume, options: SegmentOptions | None = None, progress: Progress = silent) -> SpineResult:
+    """Do a task ("auto", "ap") on an image. Raises a SpineError; the image is never changed."""
+    options = options or SegmentOptions()
+    options.validate()
+    return TASKS[choose(volume, task)](volume, options, progress)
+
+
+def check_name(task: str) -> None:
+    """Raise InputError unless there is such a task."""
+    if task != AUTO and task not in TASKS:
+        raise InputError(f'There is no task called "{task}".', f"Known tasks: {AUTO}, {', '.join(TASKS)}.")

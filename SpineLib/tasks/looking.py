@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A model looking at a film: from pixels, or a window of them, to probabilities at the film's own resolution."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from SpineLib.core.errors import ModelError
+from SpineLib.core.progress import Progress
+from SpineLib.tasks.column import Column
+from SpineLib.tasks.options import SegmentOptions
+
+if TYPE_CHECKING:
+    from SpineLib.inference.device import Device
+    from SpineLib.inference.film_input import FilmInput
+    from SpineLib.models.loader import Bundle
+
+Box = tuple[int, int, int, int]
+"""(top, left, bottom, right), the last two outside."""
+
+WORTH_A_SECOND_LOOK = 0.7
+"""The column is looked at again when its window is shorter than this share of what was seen. Our choice."""
+MARGIN = 0.08
+"""Added above and below the column, as a share of its height; what the first look missed there is found again."""
+MIN_ASPECT = 0.45
+"""Least width of the window as a share of its height: the networks learned from films, not from strips."""
+WINDOW_OVERLAP = 0.25
+
+
+@dataclass(frozen=True)
+class Looker:
+    """A loaded model on a device. threshold: from which probability on a pixel is inside."""
+
+    bundle: "Bundle"
+    device: "Device"
+    film_input: "FilmInput"
+    threshold: float
+    looks_twice: bool
+    sliding_window: bool
+
+    @classmethod
+    def for_task(cls, task: str, options: SegmentOptions) -> "Looker":
+        """The model and device that the options ask for. Raises ModelError and ResourceError."""
+        from SpineLib.inference.device import select
+
+        bundle = _load(*_wanted(task, options.model))
+        metadata = bundle.metadata
+        return cls(
+            bundle=bundle,
+            device=select(options.device, options.precision),
+            film_input=_film_input(metadata),
+            threshold=float(metadata.get("threshold", 0.5)),
+            looks_twice=bool(metadata.get("two_pass", False)) or options.sliding_window,
+            sliding_window=options.sliding_window,
+        )
+
+    def look(self, pixels: np.ndarray, box: Box, progress: Progress) -> np.ndarray:
+        """Probabilities `(rows, columns)`, float32, of a film; 0 outside the box."""
+        from SpineLib.inference import whole_image
+        from SpineLib.inference.film_input import prepare
+
+        tensor, placement = prepare(pixels, self.film_input, box)
+        return placement.restore(whole_image.predict(self.bundle.network, tensor, self.device, progress)[0, 0])
+
+    def look_closer(self, pixels: np.ndarray, box: Box, progress: Progress) -> np.ndarray:
+        """As `look`, with windows of the network's size at twice its resolution where the options ask for them."""
+        if not self.sliding_window:
+            return self.look(pixels, box, progress)
+        from dataclasses import replace
+
+        from SpineLib.inference import sliding_window
+        from SpineLib.inference.film_input import prepare
+
+        rows, columns = box[2] - box[0], box[3] - box[1]
+        window = self.film_input.scaled_shape(rows, columns)
+        doubled = replace(
+            self.film_input,
+            long_side=2 * self.film_input.long_side,
+            size=(2 * self.film_input.size[0], 2 * self.film_input.size[1]),
+        )
+        tensor, placement = prepare(pixels, doubled, box)
+        answer = sliding_window.predict(self.bundle.network, tensor, window, WINDOW_OVERLAP, self.device, progress)
+        return placement.restore(answer[0, 0])
+
+
+def whole_view(pixels: np.ndarray) -> Box:
+    """The film without its blank borders."""
+    from SpineLib.inference.film_input import content_box
+
+    return content_box(pixels)
+
+
+def closer_view(column: Column, seen: Box, always: bool) -> Box | None:
+    """A window around the column, within what was seen; None where it would bring little and is not asked for."""
+    top, left, bottom, right = column.box
+    margin = MARGIN * (bottom - top) + (right - left) * MARGIN
+    height = bottom - top + 2 * margin
+    spare = max(margin, (MIN_ASPECT * height - (right - left)) / 2)
+    window = (
+        max(seen[0], round(top - margin)),
+        max(seen[1], round(left - spare)),
+        min(seen[2], round(bottom + margin)),
+        min(seen[3], round(right + spare)),
+    )
+    longest = [max(box[2] - box[0], box[3] - box[1]) for box in (window, seen)]
+    return window if always or longest[0] < WORTH_A_SECOND_LOOK * longest[1] else None
+
+
+def _wanted(task: str, model: str | None) -> tuple[str, str]:
+    """Id or path of the model to load and a mark that changes when its files do."""
+    from pathlib import Path
+
+    from SpineLib.models import catalogue
+    from SpineLib.models.bundle import weights_path
+
+    if model is None:
+        known = catalogue.entries(task)
+        if not known:
+            raise ModelError(f'No model for the task "{task}" is installed.', "Import one: spine models import FILE.")
+        model = known[0].id
+    if len(Path(model).parts) > 1:
+        folder = Path(model)
+        changed = weights_path(folder).stat().st_mtime_ns if folder.is_dir() else 0
+        return model, str(changed)
+    entry = catalogue.find(model)
+    if entry.task != task:
+        raise ModelError(
+            f'The model {model} is for the task "{entry.task}", not for "{task}".', "Choose another model."
+        )
+    return model, str(sorted(entry.files.items()))
+
+
+@lru_cache(maxsize=2)
+def _load(model: str, mark: str) -> "Bundle":
+    """Keep the last models loaded, for a worker's next request."""
+    from SpineLib.models.loader import load
+
+    return load(model)
+
+
+def _film_input(metadata: dict[str, Any]) -> "FilmInput":
+    from SpineLib.inference.film_input import FilmInput
+
+    try:
+        wanted = dict(metadata["input"])
+        if "size" in wanted:
+            wanted["size"] = tuple(wanted["size"])
+        return FilmInput(**wanted)
+    except (TypeError, KeyError) as error:
+        raise ModelError(
+            f"The model {metadata['id']} does not say how it wants its films.", "Get the model again."
+        ) from error

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of results: that of the image without its extension, made different where two images share it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+DOUBLE_EXTENSIONS = (".nii.gz", ".seg.nrrd")
+EXTENSIONS = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff"),
+    *(".dcm", ".dicom"),
+    *(".nii", ".nrrd", ".nhdr", ".mha", ".mhd"),
+)
+"""Extensions that are cut off; dots in other names ("1.2.840.1", a DICOM file's usual name) belong to the name."""
+
+
+def stem(path: Path) -> str:
+    """The file's name without the extension of an image format."""
+    name = path.name
+    for extension in (*DOUBLE_EXTENSIONS, *EXTENSIONS):
+        if name.lower().endswith(extension) and len(name) > len(extension):
+            return name[: -len(extension)]
+    return name
+
+
+def output_names(paths: Sequence[Path]) -> list[str]:
+    """One name for each image, all different, also where the disk does not tell capital letters from small ones.
+
+    `a.png` and `a.jpg` become `a_png` and `a_jpg`, two files `a.png` of different folders `a_png` and `a_png_2`.
+    """
+    shared = Counter(stem(path).casefold() for path in paths)
+    names: list[str] = []
+    taken: set[str] = set()
+    for path in paths:
+        name = stem(path) if shared[stem(path).casefold()] == 1 else path.name.replace(".", "_")
+        unique, number = name, 2
+        while unique.casefold() in taken:
+            unique, number = f"{name}_{number}", number + 1
+        taken.add(unique.casefold())
+        names.append(unique)
+    return names

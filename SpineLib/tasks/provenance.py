@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a result came from: enough to make it again, nothing about the patient."""
+
+from dataclasses import asdict
+from typing import Any
+
+from SpineLib import __version__
+from SpineLib.core.volume import Volume
+from SpineLib.tasks.looking import Looker
+from SpineLib.tasks.options import SegmentOptions
+
+
+def provenance(looker: Looker, options: SegmentOptions, volume: Volume, seconds: dict[str, float]) -> dict[str, Any]:
+    """Software, model, machine, options, seconds per step and the input's own identifiers."""
+    metadata = looker.bundle.metadata
+    return {
+        "software": f"SpineLib {__version__}",
+        "model": {
+            "id": looker.bundle.id,
+            "version": metadata["version"],
+            "sha256": looker.bundle.sha256,
+            "license": metadata["license"],
+        },
+        "device": looker.device.name,
+        "precision": looker.device.precision,
+        "device_note": looker.device.note,
+        "options": asdict(options),
+        "seconds": seconds,
+        "input": {"view": volume.view, "spacing_known": volume.spacing_known, **volume.source},
+    }

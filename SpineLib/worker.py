@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A child process that stays warm: JSON lines in on stdin, JSON lines out on stdout, UTF-8.
+
+Requests
+    {"id", "command": "segment", "image", "output", "name"?, "task"?, "options"?: {...}, "overlay"?, "view"?,
+     "spacing_known"?}
+    {"command": "cancel", "id"}     {"command": "ping", "id"?}     {"command": "shutdown"}
+Events
+    {"event": "ready"}     {"id", "event": "pong"}     {"id", "event": "progress", "fraction", "message"}
+    {"id", "event": "log", "level", "message"}
+    {"id", "event": "result", "files": {...}, "warnings": [...], "summary": {...}}
+    {"id", "event": "error", "code", "sentence", "hint"}
+Every segment request ends with exactly one result or error. Requests are worked off one after the other; a cancel is
+read at once and ends the work at its next step. The process ends when stdin is closed, and with `--watch-parent` also
+when its parent is gone while some other process keeps the pipe open (not on Windows).
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, TextIO
+
+from SpineLib.core.errors import Cancelled, InputError, SpineError
+from SpineLib.core.result import SpineResult
+from SpineLib.tasks.job import Job, do
+from SpineLib.tasks.names import stem
+from SpineLib.tasks.options import SegmentOptions
+
+PARENT_CHECK_SECONDS = 2.0
+PATIENCE_SECONDS = 20.0
+"""How long running work may take to notice that it was cancelled before the process ends all the same."""
+
+
+class Channel:
+    """Events out, one line each, from whichever thread. `closed` once nobody listens any more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.closed = False
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def send(self, event: str, request: Any = None, **content: Any) -> None:
+        head = {"event": event} if request is None else {"id": request, "event": event}
+        line = json.dumps({**head, **content})
+        with self._lock:
+            try:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+            except OSError:
+                self.closed = True
+
+
+@dataclass
+class Request:
+    """A segment request in the queue."""
+
+    content: dict[str, Any]
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def id(self) -> Any:
+        return self.content.get("id")
+
+
+class Worker:
+    """Works off requests in one thread while another reads on."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._queue: SimpleQueue[Request | None] = SimpleQueue()
+        self._pending: dict[Any, Request] = {}
+        self._thread = threading.Thread(target=self._work, name="work", daemon=True)
+
+    def serve(self, lines: TextIO) -> None:
+        """Read requests until the lines end or a shutdown is asked for."""
+        self._thread.start()
+        self._channel.send("ready")
+        for line in lines:
+            if line.strip() and not self._accept(line):
+                break
+        self._stop()
+
+    def _accept(self, line: str) -> bool:
+        """Take one request; False for a shutdown."""
+        try:
+            content = json.loads(line)
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            self._refuse(None, "A request was not a JSON object on one line.")
+            return True
+        command, request = content.get("command"), content.get("id")
+        if command == "segment":
+            self._enqueue(Request(content))
+        elif command == "cancel":
+            if request in self._pending:
+                self._pending[request].cancelled.set()
+        elif command == "ping":
+            self._channel.send("pong", request)
+        elif command != "shutdown":
+            self._refuse(request, f"There is no command {command!r}.")
+        return command != "shutdown"
+
+    def _enqueue(self, request: Request) -> None:
+        if not isinstance(request.id, str | int) or request.id in self._pending:
+            self._refuse(request.id, "A request needs an id that no other request in work has.")
+            return
+        self._pending[request.id] = request
+        self._queue.put(request)
+
+    def _refuse(self, request: Any, sentence: str) -> None:
+        self._channel.send("error", request, code=InputError.exit_code, sentence=sentence, hint="See SpineLib.worker.")
+
+    def _stop(self) -> None:
+        for request in list(self._pending.values()):
+            request.cancelled.set()
+        self._queue.put(None)
+        self._thread.join(PATIENCE_SECONDS)
+        if self._thread.is_alive():
+            os._exit(1)  # leaving in the usual way would wait for the thread, or crash in it
+
+    def _work(self) -> None:
+        _warm_up()
+        while (request := self._queue.get()) is not None:
+            self._answer(request)
+            self._pending.pop(request.id, None)
+
+    def _answer(self, request: Request) -> None:
+        def progress(fraction: float, message: str) -> None:
+            if request.cancelled.is_set() or self._channel.closed:
+                raise Cancelled()
+            self._channel.send("progress", request.id, fraction=round(fraction, 3), message=message)
+
+        try:
+            job = job_of(request.content)
+            result = do(job, progress)
+        except SpineError as error:
+            self._fail(request, error)
+        except Exception as error:
+            # The panel must hear of every request's end, whatever went wrong; the trace goes to its log.
+            self._channel.send("log", request.id, level="error", message=crash_report(error))
+            self._fail(request, SpineError("The program failed in an unexpected way.", "Its log says where."))
+        else:
+            files = {kind: str(path) for kind, path in job.files.items()}
+            self._channel.send(
+                "result", request.id, files=files, warnings=list(result.warnings), summary=summary(result)
+            )
+
+    def _fail(self, request: Request, error: SpineError) -> None:
+        self._channel.send("error", request.id, code=error.exit_code, sentence=error.sentence, hint=error.hint)
+
+
+def job_of(content: dict[str, Any]) -> Job:
+    """The job a request describes. Raises InputError for what is missing or of the wrong kind."""
+    texts = {name: content.get(name) for name in ("image", "output")}
+    for name, value in texts.items():
+        if not isinstance(value, str) or not value:
+            raise InputError(f'The request does not name its "{name}".', "See SpineLib.worker.")
+    options = content.get("options") or {}
+    if not isinstance(options, dict):
+        raise InputError('The request\'s "options" are not an object.', "See SpineLib.worker.")
+    image = Path(content["image"])
+    return Job(
+        image=image,
+        output=Path(content["output"]),
+        name=content.get("name") or stem(image),
+        task=content.get("task") or "auto",
+        options=SegmentOptions.from_dict(options),
+        overlay=bool(content.get("overlay")),
+        view=content.get("view"),
+        spacing_known=content.get("spacing_known"),
+    )
+
+
+def summary(result: SpineResult) -> dict[str, Any]:
+    """What a panel shows at once, without reading the files."""
+    return {
+        "found": not result.is_empty,
+        "task": result.task,
+        "measurements": [{"name": each.name, "value": each.value, "unit": each.unit} for each in result.measurements],
+        "seconds": result.provenance.get("seconds", {}),
+        "device": result.provenance.get("device"),
+        "model": result.provenance.get("model"),
+    }
+
+
+def crash_report(error: BaseException) -> str:
+    """Where an unexpected error came from: its kind and the lines of code, without paths, values or patient data."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+    return f"{type(error).__name__} at " + " > ".join(places)
+
+
+def _warm_up() -> None:
+    """Import the slow packages before the first request. Where one is missing, the request itself says so."""
+    try:
+        import monai.networks.nets  # noqa: F401
+        import torch  # noqa: F401
+    except Exception:
+        return
+
+
+def _watch_parent() -> None:
+    """End soon after the process that started this one; the system hands orphans to another parent."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_SECONDS)
+    os._exit(0)
+
+
+def _own_stdout() -> TextIO:
+    """Keep stdout for events alone: whatever else prints, also from C, goes to stderr from now on."""
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8", newline="\n")
+    os.dup2(2, 1)
+    return events
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m SpineLib.worker", description="Segment images on request.")
+    parser.add_argument("--watch-parent", action="store_true", help="end when the parent process is gone")
+    if parser.parse_args(arguments).watch_parent:
+        threading.Thread(target=_watch_parent, name="parent", daemon=True).start()
+    channel = Channel(_own_stdout())
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+    Worker(channel).serve(sys.stdin)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
