@@ -15,6 +15,7 @@ from PySide6 import QtCore, QtWidgets
 from . import subject_hierarchy
 from .io_manager import IOManager
 from .layout import LayoutManager
+from .main_window import qSlicerMainWindow
 from .scene import SceneCore
 
 
@@ -43,6 +44,10 @@ class qSlicerApplication(QtWidgets.QApplication):
         self._provide_settings_folder()
         self._provide_python_slicer()
         subject_hierarchy.follow(core.scene)
+
+    def show_main_window(self) -> None:
+        self._main_window = qSlicerMainWindow()
+        self._main_window.show()
 
     def mrmlScene(self) -> Any:
         return self._core.scene

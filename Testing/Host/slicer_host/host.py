@@ -82,18 +82,18 @@ class Host:
         sys.__excepthook__(kind, error, traceback)
 
 
-def start(testing: bool = False) -> Host:
+def start(testing: bool = False, main_window: bool = True) -> Host:
     """Start the host, or return the one that runs. `testing` is what `slicer.app.testingEnabled()` says.
 
     With `testing` False, messages take the way they take before a user, and the host's user answers them.
     """
     global _running
     if _running is None:
-        _running = _start(testing)
+        _running = _start(testing, main_window)
     return _running
 
 
-def _start(testing: bool) -> Host:
+def _start(testing: bool, main_window: bool) -> Host:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
     _prepare_slicer_package()
@@ -109,6 +109,8 @@ def _start(testing: bool) -> Host:
     user = User()
     user.take_over_dialogs()
     core = _fill_slicer(app, testing)
+    if main_window:
+        app.show_main_window()
     return Host(app, core, user)
 
 
@@ -116,7 +118,6 @@ def _fill_slicer(app: qSlicerApplication, testing: bool) -> SceneCore:
     import slicer
 
     from . import modules, qmrml_widgets
-    from .main_window import qSlicerMainWindow
     from .scene import SceneCore
 
     core = SceneCore()
@@ -126,8 +127,6 @@ def _fill_slicer(app: qSlicerApplication, testing: bool) -> SceneCore:
     for stand_in in (*qmrml_widgets.WIDGETS, *scripted):
         setattr(slicer, stand_in.__name__, stand_in)
     app.prepare(core, modules.qSlicerModuleManager(core.logics), testing)
-    app.main_window = qSlicerMainWindow()
-    app.main_window.show()
     return core
 
 

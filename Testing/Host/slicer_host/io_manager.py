@@ -72,7 +72,8 @@ class IOManager:
     ) -> bool:
         if harden:
             raise NotImplementedError("The host exports nodes in their own coordinates only")
-        return all([self._export(self._scene.GetNodeByID(i), str(path)) for i, path in zip(ids, paths, strict=True)])
+        nodes = [self._scene.GetNodeByID(node_id) for node_id in ids]
+        return all(self._export(node, str(path)) for node, path in zip(nodes, paths, strict=True))
 
     def fileWriterFileType(self, node: Any) -> str:
         return node.GetClassName()

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import importlib
-import os
 import unittest
+from pathlib import Path
 from typing import Any
 
 import qt
@@ -13,9 +13,9 @@ import slicer
 
 __all__ = [
     "ScriptedLoadableModule",
-    "ScriptedLoadableModuleWidget",
     "ScriptedLoadableModuleLogic",
     "ScriptedLoadableModuleTest",
+    "ScriptedLoadableModuleWidget",
 ]
 
 
@@ -31,7 +31,7 @@ class ScriptedLoadableModule:
         slicer.selfTests[self.moduleName] = self.runTest
 
     def resourcePath(self, filename: str) -> str:
-        return os.path.join(os.path.dirname(self.parent.path), "Resources", filename)
+        return str(Path(self.parent.path).parent / "Resources" / filename)
 
     def getDefaultModuleDocumentationLink(self, docPage: str | None = None) -> str:
         return ""
@@ -58,7 +58,7 @@ class ScriptedLoadableModuleWidget:
         slicer.app.moduleManager().connect("moduleAboutToBeUnloaded(QString)", self._onModuleAboutToBeUnloaded)
 
     def resourcePath(self, filename: str) -> str:
-        return os.path.join(os.path.dirname(slicer.util.modulePath(self.moduleName)), "Resources", filename)
+        return str(Path(slicer.util.modulePath(self.moduleName)).parent / "Resources" / filename)
 
     def setup(self) -> None:
         """Build the panel."""

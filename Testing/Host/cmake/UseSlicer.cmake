@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# What an extension includes after find_package(Slicer): its metadata are checked, the macros become known.
+
+if(NOT DEFINED EXTENSION_NAME)
+  set(EXTENSION_NAME ${PROJECT_NAME})
+endif()
+if("${EXTENSION_NAME}" STREQUAL "")
+  message(FATAL_ERROR "Call project(<extension name>) before include(\${Slicer_USE_FILE})")
+endif()
+if(NOT "${EXTENSION_NAME}" STREQUAL "${CMAKE_PROJECT_NAME}")
+  message(FATAL_ERROR "The first project() is ${CMAKE_PROJECT_NAME}, the extension's name is ${EXTENSION_NAME}")
+endif()
+
+# Slicer only warns of some of these; the index of extensions wants them all ("NA" where there is none)
+foreach(item HOMEPAGE CATEGORY CONTRIBUTORS DESCRIPTION ICONURL SCREENSHOTURLS DEPENDS)
+  if("${EXTENSION_${item}}" STREQUAL "")
+    message(FATAL_ERROR "CMake variable EXTENSION_${item} is empty !")
+  endif()
+  if("${EXTENSION_${item}}" MATCHES ";|\n")
+    message(FATAL_ERROR "CMake variable EXTENSION_${item} is a list or has several lines; put it in double quotes")
+  endif()
+endforeach()
+
+if(NOT DEFINED EXTENSION_STATUS)
+  set(EXTENSION_STATUS "")
+endif()
+if(NOT DEFINED EXTENSION_ENABLED)
+  set(EXTENSION_ENABLED 1)
+endif()
+if(NOT DEFINED EXTENSION_BUILD_SUBDIRECTORY)
+  set(EXTENSION_BUILD_SUBDIRECTORY ".")
+endif()
+if(NOT DEFINED EXTENSION_SUPERBUILD_BINARY_DIR)
+  set(EXTENSION_SUPERBUILD_BINARY_DIR "${CMAKE_BINARY_DIR}")
+endif()
+
+set(Slicer_INSTALL_QTSCRIPTEDMODULES_LIB_DIR "${Slicer_QTSCRIPTEDMODULES_LIB_DIR}")
+set(Slicer_INSTALL_SHARE_DIR "${Slicer_SHARE_DIR}")
+
+include("${Slicer_CMAKE_DIR}/ctkMacroCompilePythonScript.cmake")
+include("${Slicer_CMAKE_DIR}/SlicerMacroPythonTesting.cmake")
+include("${Slicer_CMAKE_DIR}/SlicerMacroBuildScriptedModule.cmake")
+include(CTest)
