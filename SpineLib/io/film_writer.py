@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writers of films: 16-bit gray PNG and DICOM DX, for films made by the product itself."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -64,4 +65,7 @@ def _write_dicom(path: Path, pixels: np.ndarray, spacing_mm: tuple[float, float]
         film.ImagerPixelSpacing = film.PixelSpacing = [spacing_mm[1], spacing_mm[0]]
     film.PixelData = np.ascontiguousarray(pixels).astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()
     film["PixelData"].VR = "OW"
-    film.save_as(path, enforce_file_format=True)
+    # Straight to the file, pydicom would wrap the errors of a full disk in texts of its own.
+    content = BytesIO()
+    film.save_as(content, enforce_file_format=True)
+    path.write_bytes(content.getbuffer())

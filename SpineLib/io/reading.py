@@ -47,16 +47,17 @@ def read(path: str | Path, view: str | None = None) -> Volume:
     path = Path(path)
     if view not in VIEWS:
         raise InputError(f"The view {view!r} is not known.", 'Give "ap", "lateral" or nothing.')
-    if path.is_dir():
-        raise InputError(f"{path.name} is a folder, not an image.", "Give one file, or use batch for a whole folder.")
     try:
-        head, digest = _head_and_digest(path)
+        is_folder = path.is_dir()
+        head, digest = (b"", "") if is_folder else _head_and_digest(path)
     except FileNotFoundError as error:
         raise InputError(f"The image {path} does not exist.", "Check the path and its spelling.") from error
     except OSError as error:
         raise InputError(
             f"The image {path} cannot be opened: {error.strerror}.", "Check that you may read the file."
         ) from error
+    if is_folder:
+        raise InputError(f"{path.name} is a folder, not an image.", "Give one file, or use batch for a whole folder.")
     reader = _reader_for(path, head)
     try:
         volume = reader(path)

@@ -4,6 +4,7 @@
 The format is described in Slicer's developer guide, "Segmentations", and in the docstrings of slicerio.
 """
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,10 @@ def read_masks(path: str | Path) -> tuple[dict[str, Mask], np.ndarray, tuple[int
         content = slicerio.read_segmentation(str(path))
     except FileNotFoundError as error:
         raise InputError(f"The segmentation {path} does not exist.", "Check the path and its spelling.") from error
-    except (NRRDError, OSError, ValueError, KeyError, EOFError) as error:
+    except (NRRDError, OSError, ValueError, KeyError, EOFError, StopIteration, zlib.error) as error:
         raise InputError(f"{path.name} is not a segmentation or is damaged.", "Segment the image again.") from error
+    if "containedRepresentationNames" not in content:
+        raise InputError(f"{path.name} is not a segmentation but an image.", "Give the file NAME.seg.nrrd of a result.")
     voxels = content["voxels"]
     shape = voxels.shape[-3:]
     layers = voxels.reshape(-1, *shape)
@@ -150,5 +153,6 @@ def _reference_geometry(result: SpineResult) -> dict[str, str]:
     return {
         "name": "Reference image geometry",
         "value": ";".join(numbers) + ";",
-        "description": "Image geometry description string determining the geometry of the labelmap.",
+        # Slicer passes over a parameter that no "&" follows, and slicerio writes it only between two of them.
+        "description": "Image geometry description string determining the geometry of the labelmap.&",
     }

@@ -43,10 +43,10 @@ def write_overlay(film_pixels: np.ndarray, result: SpineResult, path: str | Path
                 "Give the film that the result was made from.",
             )
         _paint(canvas, Mask.from_array(picture[::step, ::step, None]), _color_of(name), thickness)
-    picture = _with_disclaimer(canvas)
+    drawn = _with_disclaimer(canvas)
     with safe_output(path) as temporary:
         # Level 1 is several times faster than the default and a film hardly shrinks more.
-        picture.save(temporary, format="PNG", compress_level=1)
+        drawn.save(temporary, format="PNG", compress_level=1)
 
 
 def to_gray(pixels: np.ndarray) -> np.ndarray:
