@@ -63,22 +63,22 @@ def score_films(
     return scores
 
 
-def summary(scores: list[FilmScore]) -> dict[str, dict[str, float]]:
-    """Per metric: mean with its 95 % interval (patients resampled), median, worst tenth, n, and the films missed."""
+def summary(scores: list[FilmScore]) -> dict[str, dict[str, float | None]]:
+    """Per metric: mean with its 95 % interval (patients resampled), median, worst tenth, n; and the films missed.
+
+    Films without a value (no distance where nothing was found) are left out of their metric; without any: None.
+    """
     groups = [score.patient_group for score in scores]
     table = {}
     for metric in METRICS:
         values = np.array([getattr(score, metric) for score in scores])
-        mean, low, high = bootstrap_mean(values, groups)
-        worst = np.nanpercentile(values, 90 if metric == "hd95_px" else 10)
-        numbers = {
-            "mean": mean,
-            "low": low,
-            "high": high,
-            "median": float(np.nanmedian(values)),
-            "worst_tenth": float(worst),
-        }
-        table[metric] = {name: round(value, 4) for name, value in numbers.items()} | {"n": len(values)}
+        usable = values[np.isfinite(values)]
+        numbers = dict.fromkeys(("mean", "low", "high", "median", "worst_tenth"))
+        if usable.size:
+            worst = np.percentile(usable, 90 if metric == "hd95_px" else 10)
+            every = (*bootstrap_mean(values, groups), float(np.median(usable)), float(worst))
+            numbers = {name: round(value, 4) for name, value in zip(numbers, every, strict=True)}
+        table[metric] = numbers | {"n": int(usable.size)}
     table["missed"] = {"n": sum(score.dice == 0 for score in scores)}
     return table
 

@@ -42,7 +42,7 @@ def model_card(metadata: dict[str, Any]) -> str:
     rows = [
         f"| {name} | {value['mean']} | {value['low']} to {value['high']} | {value['median']} | {value['n']} |"
         for name, value in metrics.items()
-        if "mean" in value
+        if value.get("mean") is not None
     ]
     table = ["| metric | mean | 95 % interval | median | n |", "|---|---|---|---|---|", *rows] if rows else []
     data = metadata["training_data"]

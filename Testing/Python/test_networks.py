@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every network of the factory: sizes, gradients, learning, counts, saving, precision."""
+
+import pytest
+import torch
+
+from SpineLib.core.errors import ModelError
+from SpineLib.networks.factory import NETWORKS, build_network
+
+SMALL = {
+    "unet": {"width": "light"},
+    "light_unet": {"features": (16, 32, 64, 128, 256)},
+}
+PARAMETERS = {"unet": 1_948_129, "light_unet": 1_948_612}
+
+
+def build(name: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build_network(name, 2, 1, 1, **SMALL[name])
+
+
+def test_every_network_is_tested_here():
+    assert set(SMALL) == set(NETWORKS)
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("size", [(64, 64), (97, 51), (33, 130), (5, 7)])
+def test_logits_have_the_input_size(name, size):
+    with torch.inference_mode():
+        assert build(name).eval()(torch.rand(2, 1, *size)).shape == (2, 1, *size)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_gradient_reaches_every_parameter(name):
+    network = build(name)
+    network(torch.rand(2, 1, 96, 64)).square().mean().backward()
+    starved = [label for label, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
+    # A bias before batch normalization is taken out again by it: its gradient is zero by mathematics.
+    assert [label for label in starved if not label.endswith("conv.bias")] == []
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_few_steps_overfit_one_film(name):
+    network = build(name)
+    picture = torch.rand(1, 1, 64, 64)
+    target = torch.zeros_like(picture)
+    target[..., 24:40] = 1
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(40):
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(network(picture), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.3 * losses[0]
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_parameter_count_is_the_documented_one(name):
+    assert sum(weight.numel() for weight in build(name).parameters()) == PARAMETERS[name]
+
+
+def test_the_papers_unet_has_31_million_parameters():
+    network = build_network("unet", 2, 1, 1, width="paper")
+    assert sum(weight.numel() for weight in network.parameters()) == pytest.approx(31.1e6, rel=0.002)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_saved_and_loaded_weights_give_identical_logits(name, tmp_path):
+    network, picture = build(name).eval(), torch.rand(1, 1, 64, 64)
+    torch.save(network.state_dict(), tmp_path / "weights.pt")
+    other = build_network(name, 2, 1, 1, **SMALL[name]).eval()
+    other.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
+    with torch.inference_mode():
+        assert torch.equal(network(picture), other(picture))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_bf16_and_fp32_agree(name):
+    network, picture = build(name).eval(), torch.rand(1, 1, 64, 64)
+    with torch.inference_mode():
+        exact = network(picture).sigmoid()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rough = network(picture).float().sigmoid()
+    assert (exact - rough).abs().max() < 0.02
+
+
+def test_unknown_network_names_the_known_ones():
+    with pytest.raises(ModelError, match="light_unet, unet"):
+        build_network("nonsense", 2, 1, 1)
+
+
+def test_the_light_unet_refuses_scans():
+    with pytest.raises(ModelError, match="films only"):
+        build_network("light_unet", 3, 1, 1)
