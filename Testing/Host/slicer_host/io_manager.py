@@ -10,12 +10,13 @@ from typing import Any
 import slicer
 import vtk
 
+from . import picture_reader
 from .scene import SceneCore
 
 # file type -> endings; the first row that fits is the reader, so that .seg.nrrd goes before .nrrd
 _FILE_TYPES = {
     "SegmentationFile": (".seg.nrrd", ".seg.nhdr"),
-    "VolumeFile": (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".dcm", ".png", ".jpg", ".jpeg", ".tif"),
+    "VolumeFile": (".nrrd", ".nhdr", ".nii", ".nii.gz", ".mha", ".mhd", ".dcm", *picture_reader.ENDINGS),
     "MarkupsFile": (".mrk.json", ".fcsv"),
     "ModelFile": (".vtp", ".vtk", ".stl", ".ply", ".obj"),
     "TableFile": (".csv", ".tsv"),
@@ -89,6 +90,15 @@ class IOManager:
         return max((e for e in endings if str(path).lower().endswith(e)), key=len, default="")
 
     def _load_volume(self, path: str, name: str, properties: dict[str, Any]) -> Any:
+        if path.lower().endswith(picture_reader.ENDINGS):
+            volume = picture_reader.load_picture(path, name)
+        else:
+            volume = self._load_archetype(path, name, properties)
+        if volume is not None and properties.get("show", True):
+            self._show_in_slices(volume)
+        return volume
+
+    def _load_archetype(self, path: str, name: str, properties: dict[str, Any]) -> Any:
         flags = {
             "labelmap": _LABELMAP,
             "center": _CENTERED,
@@ -102,10 +112,7 @@ class IOManager:
             files = vtk.vtkStringArray()
             for file in properties["fileNames"]:
                 files.InsertNextValue(str(file))
-        volume = self._core.logics["Volumes"].AddArchetypeVolume(path, name, options, files)
-        if volume is not None and properties.get("show", True):
-            self._show_in_slices(volume)
-        return volume
+        return self._core.logics["Volumes"].AddArchetypeVolume(path, name, options, files)
 
     def _show_in_slices(self, volume: Any) -> None:
         selection = self._core.application_logic.GetSelectionNode()
