@@ -7,7 +7,7 @@ from SpineLib.synthesis.run import film_seed
 from SpineLib.training.datasets.film_case import FilmCase
 
 TRAINING_ROWS = 1024
-FULL_SHARE = 4
+FULL_SHARE = 2
 """One film in so many is full-length, with skull, arms and hips."""
 
 

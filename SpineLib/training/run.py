@@ -5,6 +5,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from SpineLib.core.errors import InputError
@@ -13,7 +14,7 @@ from SpineLib.evaluation.film_study import score_films, segment_pixels, summary,
 from SpineLib.models.bundle import write_bundle
 from SpineLib.networks.factory import build_network
 from SpineLib.tasks.options import SegmentOptions
-from SpineLib.training.augment.training_film import TrainingFilm, load_film
+from SpineLib.training.augment.training_film import KEPT_LONG_SIDE, TrainingFilm, load_film, training_film
 from SpineLib.training.bundle_texts import bundle_metadata, model_card
 from SpineLib.training.config import TrainingConfig, read_config
 from SpineLib.training.datasets import load_dataset
@@ -23,6 +24,7 @@ from SpineLib.training.splits import split_by_patient
 
 SPLIT = "split.csv"
 SCORES = "validation.csv"
+PHANTOMS = "phantoms.npz"
 
 
 def train(config_path: Path, data: Path | None, output: Path, progress: Progress = silent) -> Path:
@@ -53,7 +55,7 @@ def _learn(
     config: TrainingConfig, training: list[FilmCase], validation: list[FilmCase], output: Path, progress: Progress
 ) -> torch.nn.Module:
     films = [load_film(case) for case in training]
-    synthetic = _phantoms(config, part_of(progress, 0.0, 0.05))
+    synthetic = _phantoms(config, output, part_of(progress, 0.0, 0.05))
     torch.manual_seed(config.seed)
     network = build_network(config.network["name"], 2, 1, 1, **config.network.get("options", {}))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -61,12 +63,21 @@ def _learn(
     return trainer.run(part_of(progress, 0.05, 0.9)).to("cpu")
 
 
-def _phantoms(config: TrainingConfig, progress: Progress) -> list[TrainingFilm]:
+def _phantoms(config: TrainingConfig, output: Path, progress: Progress) -> list[TrainingFilm]:
+    """The synthetic films, kept in the output folder so that a stopped run does not make them again."""
     if not config.synthetic_films:
         return []
     from SpineLib.synthesis.training_films import phantom_cases
 
-    return [load_film(case) for case in phantom_cases(config.synthetic_films, config.seed, progress)]
+    kept = output / PHANTOMS
+    if kept.is_file():
+        stored = np.load(kept)
+        arrays = [stored[f"{number}"] for number in range(2 * config.synthetic_films)]
+    else:
+        cases = phantom_cases(config.synthetic_films, config.seed, progress, rows=KEPT_LONG_SIDE)
+        arrays = [array for case in cases for array in (case.pixels(), case.mask())]
+        np.savez_compressed(kept, **{f"{number}": array for number, array in enumerate(arrays)})
+    return [training_film(pixels, mask) for pixels, mask in zip(arrays[::2], arrays[1::2], strict=True)]
 
 
 def _validate(folder: Path, validation: list[FilmCase], output: Path, progress: Progress) -> dict:

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -31,8 +32,13 @@ class TrainingFilm:
 
 def load_film(case: FilmCase) -> TrainingFilm:
     """Read a case once and keep it as bytes."""
-    picture = normalize(torch.from_numpy(case.pixels().astype("float32")))
-    mask = torch.from_numpy(case.mask()).float()
+    return training_film(case.pixels(), case.mask())
+
+
+def training_film(pixels: np.ndarray, inside: np.ndarray) -> TrainingFilm:
+    """A film and its mask, `(rows, columns)` each, at falling resolutions."""
+    picture = normalize(torch.from_numpy(pixels.astype("float32")))
+    mask = torch.from_numpy(inside).float()
     factor = min(1.0, KEPT_LONG_SIDE / max(picture.shape))
     levels = []
     for level in range(LEVELS):
