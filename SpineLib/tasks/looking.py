@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +46,8 @@ class Looker:
         """The model and device that the options ask for. Raises ModelError and ResourceError."""
         from SpineLib.inference.device import select
 
-        bundle = _load(*_wanted(task, options.model))
+        model, folder = _wanted(task, options.model)
+        bundle = _load(model, _state_of(folder))
         metadata = bundle.metadata
         return cls(
             bundle=bundle,
@@ -108,33 +110,32 @@ def closer_view(column: Column, seen: Box, always: bool) -> Box | None:
     return window if always or longest[0] < WORTH_A_SECOND_LOOK * longest[1] else None
 
 
-def _wanted(task: str, model: str | None) -> tuple[str, str]:
-    """Id or path of the model to load and a mark that changes when its files do."""
-    from pathlib import Path
-
+def _wanted(task: str, model: str | None) -> tuple[str, Path]:
+    """Id or path of the model to load, and its folder."""
     from SpineLib.models import catalogue
-    from SpineLib.models.bundle import weights_path
 
     if model is None:
         known = catalogue.entries(task)
         if not known:
             raise ModelError(f'No model for the task "{task}" is installed.', "Import one: spine models import FILE.")
-        model = known[0].id
+        return known[0].id, known[0].folder
     if len(Path(model).parts) > 1:
-        folder = Path(model)
-        changed = weights_path(folder).stat().st_mtime_ns if folder.is_dir() else 0
-        return model, str(changed)
+        return model, Path(model)
     entry = catalogue.find(model)
     if entry.task != task:
-        raise ModelError(
-            f'The model {model} is for the task "{entry.task}", not for "{task}".', "Choose another model."
-        )
-    return model, str(sorted(entry.files.items()))
+        raise ModelError(f'The model {model} is for the task "{entry.task}", not for "{task}".', "Choose another one.")
+    return model, entry.folder
+
+
+def _state_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Differs as soon as a file of the folder was replaced or altered."""
+    states = ((path, path.stat()) for path in sorted(folder.rglob("*")))
+    return tuple((str(path), state.st_size, state.st_mtime_ns) for path, state in states)
 
 
 @lru_cache(maxsize=2)
-def _load(model: str, mark: str) -> "Bundle":
-    """Keep the last models loaded, for a worker's next request."""
+def _load(model: str, state: tuple[tuple[str, int, int], ...]) -> "Bundle":
+    """Keep the last models loaded, for a worker's next request, as long as their files stay as they are."""
     from SpineLib.models.loader import load
 
     return load(model)

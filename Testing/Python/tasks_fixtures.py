@@ -13,6 +13,7 @@ import pytest
 ROWS, COLUMNS, WIDTH = 512, 256, 44
 MODEL = "tiny"
 CENTER = 128
+STEPS, LEARNING_RATE = 60, 1.0
 
 
 def draw_film(rows: int = ROWS, columns: int = COLUMNS, course=lambda row: CENTER, seed: int = 0) -> np.ndarray:
@@ -31,35 +32,45 @@ def band(rows: int = ROWS, columns: int = COLUMNS, course=lambda row: CENTER) ->
 def save_png(path: Path, film: np.ndarray) -> Path:
     from PIL import Image
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(film).save(path)
     return path
 
 
 def _learned_network():
-    """A light U-Net after some steps on bands at random places."""
+    """A light U-Net after some steps of plain gradient descent on bands at random places."""
     import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits
 
-    from SpineLib.inference.film_input import FilmInput, prepare
     from SpineLib.networks.factory import build_network
 
     torch.manual_seed(1)
-    rng = np.random.default_rng(1)
     network = build_network("light_unet", 2, 1, 1, features=[8, 8, 16, 16, 16]).train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
-    for step in range(60):
-        films, masks = [], []
-        for _ in range(4):
-            center, slant = rng.uniform(50, 206), rng.uniform(-0.2, 0.2)
-            course = functools.partial(lambda row, c, s: c + s * (row - ROWS / 2), c=center, s=slant)
-            shown = rng.random() < 0.8
-            film = draw_film(course=course if shown else lambda row: -1000, seed=step)
-            films.append(prepare(film, FilmInput(long_side=128))[0])
-            masks.append(torch.from_numpy(band(course=course)[::4, ::4] * shown).float()[None, None])
-        optimizer.zero_grad()
-        logits = network(torch.cat(films))
-        torch.nn.functional.binary_cross_entropy_with_logits(logits, torch.cat(masks)).backward()
-        optimizer.step()
+    films, masks = _examples()
+    for _ in range(STEPS):
+        network.zero_grad()
+        binary_cross_entropy_with_logits(network(films), masks).backward()
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter -= LEARNING_RATE * parameter.grad
     return network.eval()
+
+
+def _examples():
+    """Sixteen drawn films, four of them without a band, as the network sees them, and their masks."""
+    import torch
+
+    from SpineLib.inference.film_input import FilmInput, prepare
+
+    rng = np.random.default_rng(1)
+    films, masks = [], []
+    for number in range(16):
+        center, slant = rng.uniform(50, 206), rng.uniform(-0.2, 0.2)
+        course = functools.partial(lambda row, at, by: at + by * (row - ROWS / 2), at=center, by=slant)
+        course = course if number % 4 else lambda row: -1000
+        films.append(prepare(draw_film(course=course, seed=number), FilmInput(long_side=128))[0])
+        masks.append(torch.from_numpy(band(course=course)[::4, ::4]).float()[None, None])
+    return torch.cat(films), torch.cat(masks)
 
 
 @functools.cache
