@@ -19,9 +19,16 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """A copy of the example extension, to be spoiled."""
+def extension(tmp_path: Path) -> Path:
+    """A copy of the example extension."""
     return shutil.copytree(HOST / "example", tmp_path / "source", ignore=shutil.ignore_patterns("__pycache__"))
+
+
+@pytest.fixture
+def source(extension: Path) -> Path:
+    """A copy to be spoiled; without a look at compilers, which takes longer than everything else."""
+    replace(extension / "CMakeLists.txt", "project(HostExample)", "project(HostExample NONE)")
+    return extension
 
 
 def run(*command: str | Path, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -55,16 +62,16 @@ def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> Non
         assert word in message
 
 
-def test_extension_is_built_tested_installed_and_packed(source: Path) -> None:
-    folder = source.parent / "build"
-    for result in (configure(source), build(source)):
+def test_extension_is_built_tested_installed_and_packed(extension: Path) -> None:
+    folder, installed = extension.parent / "build", extension.parent / "installed"
+    for result in (configure(extension), build(extension)):
         assert result.returncode == 0, result.stderr
     tests = run("ctest", "--output-on-failure", folder=folder)
     assert tests.returncode == 0, tests.stdout
     for name in ("py_nomainwindow_qSlicerHostExampleModuleGenericTest", "py_HostExample", "py_example_PaintTest"):
         assert name in tests.stdout
-    assert run("cmake", "--install", folder, "--prefix", source.parent / "installed").returncode == 0
-    modules = source.parent / "installed" / "lib" / "Slicer-5.13" / "qt-scripted-modules"
+    assert run("cmake", "--install", folder, "--prefix", installed).returncode == 0
+    modules = installed / "lib" / "Slicer-5.13" / "qt-scripted-modules"
     assert (modules / "HostExample.py").is_file() and (modules / "HostExampleLib" / "square.py").is_file()
     assert run("cpack", folder=folder).returncode == 0
     (package,) = folder.glob("*-HostExample-*.tar.gz")
@@ -77,10 +84,9 @@ def test_extension_is_built_tested_installed_and_packed(source: Path) -> None:
 
 def test_failing_test_inside_the_host_fails_ctest(source: Path) -> None:
     replace(source / "HostExample" / "Testing" / "PaintTest.py", "36)", "35)")
-    configure(source)
-    build(source)
+    assert configure(source).returncode == 0 and build(source).returncode == 0
     tests = run("ctest", "-R", "PaintTest", folder=source.parent / "build")
-    assert tests.returncode != 0 and "100% tests failed" not in tests.stdout
+    assert tests.returncode != 0
     assert "py_example_PaintTest (Failed)" in tests.stdout
 
 
