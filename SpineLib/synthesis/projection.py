@@ -57,8 +57,9 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Pixel coordinates (x, y) `(n, 2)` of world points `(n, 3)`."""
         shrink = self.shrink(points[:, 1])
-        x = (points[:, 0] - self.center[0]) / shrink / self.spacing_mm + (self.shape[1] - 1) / 2
-        y = -(points[:, 2] - self.center[1]) / shrink / self.spacing_mm + (self.shape[0] - 1) / 2
+        scale = 1 / (shrink * self.spacing_mm)
+        x = (points[:, 0] - self.center[0]) * scale + (self.shape[1] - 1) / 2
+        y = (self.shape[0] - 1) / 2 - (points[:, 2] - self.center[1]) * scale
         return np.stack([x, y], axis=1)
 
     def rays(self) -> tuple[np.ndarray, np.ndarray]:
@@ -120,13 +121,17 @@ def add_points(image: np.ndarray, camera: Camera, points: np.ndarray, mass: np.n
     """Add matter given as world points `(n, 3)` with `mass` (attenuation x volume, mm²) each, shared by four pixels."""
     pixels = camera.project(points)
     area = (camera.shrink(points[:, 1]) * camera.spacing_mm) ** 2
-    corner = np.floor(pixels).astype(np.int64)
-    part = pixels - corner
     rows, columns = camera.shape
-    for down in (0, 1):
-        for right in (0, 1):
-            x, y = corner[:, 0] + right, corner[:, 1] + down
-            inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
-            share = np.abs(1 - right - part[:, 0]) * np.abs(1 - down - part[:, 1]) * mass / area
-            flat = np.bincount((y * columns + x)[inside], share[inside], rows * columns)
-            image += flat.reshape(rows, columns).astype(np.float32)
+    seen = ((pixels > 0) & (pixels < (columns - 1, rows - 1))).all(axis=1)
+    pixels, mass = pixels[seen], (mass / area)[seen]
+    corner = np.floor(pixels).astype(np.int64)
+    right, down = (pixels - corner).T
+    first = corner[:, 1] * columns + corner[:, 0]
+    for offset, share in (
+        (0, (1 - right) * (1 - down)),
+        (1, right * (1 - down)),
+        (columns, (1 - right) * down),
+        (columns + 1, right * down),
+    ):
+        flat = np.bincount(first + offset, share * mass, rows * columns)
+        image += flat.reshape(rows, columns).astype(np.float32)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The few shapes that bones are made of: hollow tubes, vertebral bodies, ellipsoids; each a shell around a core.
 
-Attenuations are differences to soft tissue, in 1/mm, at about 70 keV; bone values follow tabulated mass attenuation
-times density, rounded. Edges are softened over `EDGE` so that sampling leaves no steps.
+Attenuations are in 1/mm at about 70 keV, those of bone as differences to soft tissue; they follow tabulated mass
+attenuation times density, rounded. Surfaces fade over `edge` mm so that sampling leaves no steps.
 """
 
 from dataclasses import dataclass
@@ -10,16 +10,29 @@ from functools import cached_property
 
 import numpy as np
 
+MUSCLE = 0.0195
+FAT = 0.0172
+LUNG = 0.0048
 CORTICAL = 0.030
-TRABECULAR = 0.0055
-ENDPLATE = 0.024
+TRABECULAR = 0.0085
+ENDPLATE = 0.021
 EDGE = 0.7
-"""Width in mm over which a surface fades."""
+"""Width in mm over which a surface fades, for samples some 0.5 mm apart."""
 
 
-def inside(distance: np.ndarray, edge: float = EDGE) -> np.ndarray:
+def inside(distance: np.ndarray, edge: float) -> np.ndarray:
     """Share of matter at a signed `distance` (mm, negative inside) from a surface."""
-    return np.clip(0.5 - distance / np.float32(edge), 0.0, 1.0)
+    share = distance * np.float32(-1 / edge)
+    share += np.float32(0.5)
+    return np.clip(share, 0, 1, out=share)
+
+
+def _layers(solid: "Tube | Body | Shell", whole: np.ndarray, core: np.ndarray) -> np.ndarray:
+    """Attenuation from the shares of matter within the outer surface and within the wall."""
+    whole *= np.float32(solid.shell)
+    core *= np.float32(solid.core - solid.shell)
+    whole += core
+    return whole
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,7 @@ class Tube:
     wall: float = 0.9
     shell: float = CORTICAL
     core: float = TRABECULAR
+    edge: float = EDGE
 
     @cached_property
     def half(self) -> np.ndarray:
@@ -51,8 +65,7 @@ class Tube:
         stretched = np.sqrt((x / a) ** 2 + (y / b) ** 2 + (beyond / cap) ** 2)
         radius = np.sqrt(x * x + y * y + beyond * beyond)
         distance = radius - radius / np.maximum(stretched, np.float32(1e-3))
-        core = inside(distance + np.float32(self.wall))
-        return np.float32(self.shell) * (inside(distance) - core) + np.float32(self.core) * core
+        return _layers(self, inside(distance, self.edge), inside(distance + np.float32(self.wall), self.edge))
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,8 @@ class Body:
     wall: float = 0.7
     endplate: float = 1.0
     core: float = TRABECULAR
+    shell: float = ENDPLATE
+    edge: float = EDGE
 
     @cached_property
     def half(self) -> np.ndarray:
@@ -86,14 +101,14 @@ class Body:
         # Raising the back wall in the middle gives the kidney shape that faces the canal.
         across = (x / a) ** 2
         back = y / b + np.float32(0.22) * np.maximum(y, 0) / b * np.maximum(1 - across, 0)
-        stretched = np.sqrt(np.sqrt(across * across + back**4 + np.float32(1.2) * across * back * back))
+        back *= back
+        squared = np.sqrt(across * across + back * back + np.float32(1.2) * across * back)
         radius = np.sqrt(x * x + y * y)
-        side = radius - radius / np.maximum(stretched, np.float32(1e-3))
-        surface = np.float32(self.height / 2) - np.float32(self.dip) * np.maximum(1 - stretched * stretched, 0)
+        side = radius - radius / np.sqrt(np.maximum(squared, np.float32(1e-6)))
+        surface = np.float32(self.height / 2) - np.float32(self.dip) * np.maximum(1 - squared, 0)
         end = np.abs(z) - surface + np.float32(self.wedge / 2) * x
-        core = inside(np.maximum(side + np.float32(self.wall), end + np.float32(self.endplate)))
-        whole = inside(np.maximum(side, end))
-        return np.float32(ENDPLATE) * (whole - core) + np.float32(self.core) * core
+        core = inside(np.maximum(side + np.float32(self.wall), end + np.float32(self.endplate)), self.edge)
+        return _layers(self, inside(np.maximum(side, end), self.edge), core)
 
 
 @dataclass(frozen=True)
@@ -105,6 +120,7 @@ class Shell:
     shell: float = CORTICAL
     core: float = 0.0
     floor: float = -1e3
+    edge: float = EDGE
 
     @cached_property
     def half(self) -> np.ndarray:
@@ -115,5 +131,4 @@ class Shell:
         stretched = np.sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
         radius = np.sqrt(x * x + y * y + z * z)
         distance = np.maximum(radius - radius / np.maximum(stretched, np.float32(1e-3)), np.float32(self.floor) - z)
-        core = inside(distance + np.float32(self.wall))
-        return np.float32(self.shell) * (inside(distance) - core) + np.float32(self.core) * core
+        return _layers(self, inside(distance, self.edge), inside(distance + np.float32(self.wall), self.edge))

@@ -9,7 +9,9 @@ from scipy.interpolate import CubicSpline, PchipInterpolator
 from SpineLib.synthesis.curve import Pose
 from SpineLib.synthesis.solids import CORTICAL
 
-CARTILAGE = 0.0016
+GOLDEN = np.pi * (3 - np.sqrt(5))
+RIB_DROPS = (46, 74, 138, 185, 235, 260, 290)
+"""How far ribs 1, 2, 4, 7, 10, 11 and 12 would fall, in mm, if they ran on to the breastbone."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def build_cage(poses: list[Pose], girth: float, depth: float) -> Cage:
     by_level = {pose.level: pose.center for pose in poses}
     levels = ["L3", "L1", "T12", "T10", "T8", "T6", "T4", "T2", "T1", "C7"]
     points = np.array([by_level[level] for level in levels])
-    width = girth * np.array([128, 132, 132, 130, 126, 118, 104, 80, 58, 40])
+    width = girth * np.array([124, 130, 132, 132, 130, 126, 116, 96, 74, 46])
     half_depth = depth * np.array([86, 90, 90, 90, 88, 82, 72, 56, 44, 36])
     heights = points[:, 2]
     smooth_x = 0.55 * points[:, 0] + 0.45 * points[:, 0].mean()
@@ -65,7 +67,7 @@ def ribs(poses: list[Pose], cage: Cage, rng: np.random.Generator) -> list[Strand
         for side in (-1.0, 1.0):
             path = _rib_path(by_level[f"T{number}"], cage, number, side, steep * rng.uniform(0.95, 1.05))
             tall = np.interp(number, [1, 2, 5, 9, 12], [6.5, 5.5, 6.3, 6.0, 4.2]) * rng.uniform(0.93, 1.07)
-            strands.append(Strand(path, 3.3, float(tall), 0.85))
+            strands.append(Strand(path, 3.4, float(tall), 1.1, shell=0.036, core=0.005))
     return strands
 
 
@@ -74,12 +76,14 @@ def _rib_path(pose: Pose, cage: Cage, number: int, side: float, steep: float) ->
     head = pose.world(np.array([[side * size.upper_width * 0.45, size.upper_depth * 0.38, size.height * 0.33]]))[0]
     tubercle = pose.world(np.array([[side * (size.process_span / 2 - 3), size.upper_depth * 0.5 + 22, 1.0]]))[0]
     turn = np.interp(number, [1, 3, 9, 10, 11, 12], [150, 152, 138, 125, 95, 62])
-    drop = steep * np.interp(number, [1, 2, 4, 7, 10, 12], [26, 44, 78, 108, 112, 85])
-    angles = np.deg2rad(np.linspace(np.interp(number, [1, 12], [34, 26]), turn, 9))
+    drop = steep * float(pose.size.height) / 19 * np.interp(number, [1, 2, 4, 7, 10, 11, 12], RIB_DROPS)
+    first = np.interp(number, [1, 12], [32, 24])
+    angles = np.deg2rad(np.linspace(first, turn, 9))
     # Ribs leave the spine nearly level, even rising, and fall ever more steeply towards the front.
-    share = (angles / np.pi) ** 1.25
-    heights = tubercle[2] + 3.0 - drop * share * 1.35
-    level = np.clip(heights + 0.35 * drop, cage.bottom, cage.top)
+    share = (np.rad2deg(angles) - first) / (180 - first)
+    power = np.interp(number, [1, 8, 10, 12], [1.35, 1.35, 1.1, 0.95])
+    heights = tubercle[2] + 3.0 * np.sin(np.minimum(share * 8, np.pi)) - drop * share**power
+    level = np.clip(heights + 0.3 * drop, cage.bottom, cage.top)
     width, depth = cage.half_width(level), cage.half_depth(level)
     around = np.stack(
         [
@@ -91,7 +95,7 @@ def _rib_path(pose: Pose, cage: Cage, number: int, side: float, steep: float) ->
     )
     knots = np.concatenate([[head], [tubercle], around])
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(knots, axis=0), axis=1))])
-    return CubicSpline(length, knots)(np.arange(0, length[-1], 0.5))
+    return CubicSpline(length, knots)(np.arange(0, length[-1], 0.35))
 
 
 def clavicles(poses: list[Pose], cage: Cage, rng: np.random.Generator) -> list[Strand]:
@@ -116,25 +120,40 @@ def clavicles(poses: list[Pose], cage: Cage, rng: np.random.Generator) -> list[S
     return strands
 
 
-def strand_points(strand: Strand, rng: np.random.Generator, per_step: int) -> tuple[np.ndarray, np.ndarray]:
+def strand_points(strand: Strand) -> tuple[np.ndarray, np.ndarray]:
     """Points `(n, 3)` spread over the tube's section and the mass of each (mm²)."""
-    path = strand.path
+    path = strand.path.astype(np.float32)
     tangent = np.gradient(path, axis=0)
     step = np.linalg.norm(tangent, axis=1)
     tangent /= step[:, None]
     side = np.cross(tangent, [0.0, 0.0, 1.0])
     side /= np.maximum(np.linalg.norm(side, axis=1), 1e-6)[:, None]
-    above = np.cross(side, tangent)
-    count = (len(path), per_step)
-    radius = np.sqrt((np.arange(per_step) + rng.random(count)) / per_step)
-    angle = rng.random(count) * 2 * np.pi
-    a, b = strand.outward * radius * np.cos(angle), strand.upward * radius * np.sin(angle)
-    offset = (
-        a[..., None] * side[:, None]
-        + b[..., None] * above[:, None]
-        + (rng.random(count) - 0.5)[..., None] * (tangent * step[:, None])[:, None]
+    above = np.cross(side, tangent).astype(np.float32)
+    side = side.astype(np.float32)
+    radius, turn, weight = (part.astype(np.float32) for part in _section(strand))
+    # Turning the pattern by the golden angle from step to step keeps rows of points from lining up on the film.
+    angle = turn + np.float32(GOLDEN) * (np.arange(len(path), dtype=np.float32) % 610)[:, None]
+    a, b = np.float32(strand.outward) * radius * np.cos(angle), np.float32(strand.upward) * radius * np.sin(angle)
+    advance = ((np.arange(len(radius)) * GOLDEN / (2 * np.pi)) % 1 - 0.5).astype(np.float32)
+    points = path[:, None] + a[..., None] * side[:, None] + b[..., None] * above[:, None]
+    points += (advance * step[:, None])[..., None] * tangent[:, None]
+    return points.reshape(-1, 3), (weight * step[:, None]).ravel()
+
+
+def _section(strand: Strand) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points of one section: radius as a share of the half axes, angle, attenuation x area (mm)."""
+    mean = np.sqrt(strand.outward * strand.upward)
+    inner = max(1 - strand.wall / mean, 0.0)
+    area = np.pi * strand.outward * strand.upward
+    around = int(np.clip(18 * mean, 16, 120)) if strand.wall else 0
+    within = int(np.clip(4 * mean * mean, 8, 110))
+    ring = np.full(around, (1 + inner) / 2)
+    core = inner * np.sqrt((np.arange(within) + 0.5) / within)
+    angles = np.concatenate([np.arange(around) * 2 * np.pi / max(around, 1), np.arange(within) * GOLDEN])
+    weights = np.concatenate(
+        [
+            np.full(around, strand.shell * area * (1 - inner**2) / max(around, 1)),
+            np.full(within, strand.core * area * inner**2 / within),
+        ]
     )
-    thickness = (1 - radius) * np.hypot(strand.outward * np.cos(angle), strand.upward * np.sin(angle))
-    density = np.where(thickness < strand.wall, strand.shell, strand.core)
-    volume = np.pi * strand.outward * strand.upward * step / per_step
-    return (path[:, None] + offset).reshape(-1, 3), (density * volume[:, None]).ravel()
+    return np.concatenate([ring, core]), angles, weights

@@ -6,7 +6,7 @@ import numpy as np
 from SpineLib.synthesis.curve import Pose
 from SpineLib.synthesis.morphometry import Size
 from SpineLib.synthesis.projection import Camera, Placed
-from SpineLib.synthesis.solids import TRABECULAR, Body, Tube
+from SpineLib.synthesis.solids import CORTICAL, TRABECULAR, Body, Tube
 
 SIDES = (-1.0, 1.0)
 
@@ -18,7 +18,8 @@ def bar(
     thick_end: tuple[float, float] | None = None,
     wall: float = 0.9,
     upright: tuple[float, float, float] = (0.0, 0.0, 1.0),
-    core: float = TRABECULAR,
+    core: float = 0.004,
+    shell: float = CORTICAL,
 ) -> Placed:
     """A tube from `start` to `end` (mm), half axes `thick` = (across, along `upright` as far as that is across)."""
     start, end = np.asarray(start, float), np.asarray(end, float)
@@ -28,7 +29,7 @@ def bar(
     second = np.asarray(upright, float) - axis * (axis @ np.asarray(upright, float))
     second /= np.linalg.norm(second)
     rotation = np.stack([np.cross(second, axis), second, axis], axis=1)
-    return Placed(Tube(length, thick, thick_end or thick, wall, core=core), rotation, (start + end) / 2)
+    return Placed(Tube(length, thick, thick_end or thick, wall, shell, core), rotation, (start + end) / 2)
 
 
 def vertebra_parts(pose: Pose, density: float = 1.0) -> list[Placed]:
@@ -40,7 +41,8 @@ def vertebra_parts(pose: Pose, density: float = 1.0) -> list[Placed]:
         size.height,
         pose.wedge,
         waist=0.15 if size.level[0] == "L" else 0.09,
-        core=core,
+        wall=0.9,
+        core=core * (1.5 if size.level[0] == "C" else 1.0),
     )
     parts = [Placed(body, np.eye(3), np.zeros(3)), *_arch(size), *_processes(size)]
     return [part.within(pose.rotation, pose.center) for part in parts]
@@ -56,14 +58,23 @@ def _arch(size: Size) -> list[Placed]:
     tall = size.height * 0.42
     parts = []
     for side in SIDES:
-        parts.append(bar((side * root_x * 0.92, front, root_z), (side * root_x, back - 4, root_z), pedicle, wall=1.1))
+        parts.append(
+            bar(
+                (side * root_x * 0.92, front, root_z),
+                (side * root_x, front + 9.0, root_z),
+                pedicle,
+                wall=0.8,
+                core=0.001,
+                shell=0.024,
+            )
+        )
         parts.append(
             bar(
                 (side * root_x * 0.95, back - 3, root_z - 2),
                 (side * 2.0, back + 4, root_z - size.height * 0.62),
-                (2.6, tall * 0.75),
-                (2.4, tall * 0.6),
-                wall=0.8,
+                (2.4, tall * 0.75),
+                (2.2, tall * 0.6),
+                wall=0.6,
             )
         )
     return parts
@@ -79,7 +90,7 @@ def _processes(size: Size) -> list[Placed]:
     tip = base + size.spinous_length * 0.8 * np.array([0.0, np.cos(slope), -np.sin(slope)])
     blade = (2.6, 8.5) if region == "L" else (2.4, 5.5)
     swell = (3.6, 9.5) if region == "L" else (3.4, 4.0)
-    parts = [bar(base, tip, blade, swell, wall=1.0)]
+    parts = [bar(base, tip, blade, swell, wall=0.55, core=0.003)]
     rise = {"L": 2.0, "T": 3.0, "C": -2.0}[region]
     fall_back = {"L": 3.0, "T": 12.0, "C": -6.0}[region]
     thick = {"L": (2.6, 5.0), "T": (3.6, 4.2), "C": (2.8, 3.2)}[region]
@@ -88,12 +99,20 @@ def _processes(size: Size) -> list[Placed]:
     for side in SIDES:
         root = (side * root_x, back - 5, root_z - 1)
         tip = (side * (size.process_span / 2 - swollen[0]), back - 5 + fall_back, root_z - 1 + rise)
-        parts.append(bar(root, tip, thick, swollen, wall=0.7, core=TRABECULAR * 0.6))
+        parts.append(bar(root, tip, thick, swollen, wall=0.7, core=0.003))
         x = root_x * (1.05 if region == "L" else 0.95)
         joint = (size.pedicle_width * 0.35 + 1.6, 3.2)
-        parts.append(bar((side * x, back - 3, root_z), (side * x * 1.04, back - 2, root_z + facet + 6), joint))
+        parts.append(
+            bar(
+                (side * x, back - 3, root_z),
+                (side * x * 1.04, back - 2, root_z + facet + 6),
+                joint,
+                wall=0.7,
+                shell=0.024,
+            )
+        )
         low = (side * x * 0.9, back + 1, root_z - size.height * 0.62 - facet)
-        parts.append(bar((side * x * 0.95, back, root_z - 4), low, joint))
+        parts.append(bar((side * x * 0.95, back, root_z - 4), low, joint, wall=0.7, shell=0.024))
     return parts
 
 
