@@ -12,6 +12,8 @@ COLOR_SPREAD = 40.0
 """Spread (standard deviation) of a pixel's channels, in 8-bit steps, above which the pixel is counted as colored."""
 COLORED_SHARE = 0.25
 """Share of colored pixels, of differing hues, above which a picture is taken for a photograph. Our choice."""
+STRIP = 256
+"""Rows (or columns) of a color picture that are turned gray at a time."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,20 @@ def luminance(colors: np.ndarray) -> np.ndarray:
         raise InputError(
             "The picture is a color photograph, not a radiograph.", "Export the film itself as DICOM or as a gray PNG."
         )
-    gray = rgb.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    return np.rint(gray).astype(rgb.dtype) if np.issubdtype(rgb.dtype, np.integer) else gray
+    whole_steps = np.issubdtype(rgb.dtype, np.integer)
+    gray = np.empty_like(rgb[..., 0], dtype=rgb.dtype if whole_steps else np.float32)
+    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    # Strip by strip: as float32 a film of 20,000 x 20,000 pixels at once would take 6 GB.
+    for start in range(0, len(rgb), STRIP):
+        strip = rgb[start : start + STRIP].astype(np.float32) @ weights
+        gray[start : start + STRIP] = np.rint(strip) if whole_steps else strip
+    return gray
 
 
 def _is_photograph(rgb: np.ndarray) -> bool:
     """Many strongly colored pixels whose hues differ: a uniformly tinted film has one hue only."""
     stride = max(1, int(np.sqrt(rgb[..., 0].size / 250_000)))
-    sample = rgb.reshape(-1, 3)[:: stride * stride].astype(np.float32)
+    sample = rgb[::stride, ::stride].reshape(-1, 3).astype(np.float32)
     sample = sample * (255.0 / 65535.0) if rgb.dtype == np.uint16 else sample
     chroma = sample - sample.mean(axis=1, keepdims=True)
     strength = np.linalg.norm(chroma, axis=1)

@@ -104,6 +104,22 @@ def test_a_color_capture_of_a_gray_film_becomes_gray(tmp_path):
     assert np.abs(picture_of(read(path).voxels).astype(int) - film).max() <= 1
 
 
+def test_brightness_and_color_difference_channels_become_gray(tmp_path):
+    film = gray_film(largest=255)
+    plain = np.full_like(film, 128)
+    path = write_dicom(tmp_path / "film.dcm", np.dstack([film, plain, plain]), PhotometricInterpretation="YBR_FULL")
+    assert np.array_equal(picture_of(read(path).voxels), film)
+
+
+def test_a_palette_film_becomes_gray(tmp_path):
+    film = gray_film(largest=255)
+    ramp = (np.arange(256, dtype=np.uint16) * 257).tobytes()
+    tables = {f"{color}PaletteColorLookupTableData": ramp for color in ("Red", "Green", "Blue")}
+    layouts = {f"{color}PaletteColorLookupTableDescriptor": [256, 0, 16] for color in ("Red", "Green", "Blue")}
+    path = write_dicom(tmp_path / "film.dcm", film, PhotometricInterpretation="PALETTE COLOR", **layouts, **tables)
+    assert np.array_equal(picture_of(read(path).voxels), film)
+
+
 def test_a_color_photograph_in_dicom_is_refused(tmp_path):
     photo = np.random.default_rng(1).integers(0, 255, (60, 80, 3)).astype(np.uint8)
     with pytest.raises(InputError, match="color photograph"):

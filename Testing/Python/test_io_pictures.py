@@ -69,6 +69,12 @@ def test_gray_content_in_any_color_type_gives_the_same_film(tmp_path, mode):
     assert np.abs(read_back - film).max() <= 1
 
 
+def test_a_color_film_larger_than_one_strip_is_gray_all_over(tmp_path):
+    film = gray_film(600, 520, largest=255)
+    Image.fromarray(film).convert("RGB").save(tmp_path / "film.png")
+    assert np.array_equal(picture_of(read(tmp_path / "film.png").voxels), film)
+
+
 def test_a_16_bit_color_png_keeps_its_range(tmp_path):
     film = gray_film(largest=65535)
     sitk.WriteImage(sitk.GetImageFromArray(np.dstack([film] * 3), isVector=True), tmp_path / "film.png")
