@@ -20,7 +20,7 @@ class Anatomy(NamedTuple):
 
 def _vertebra(name: str, code: int, snomed: str, color: tuple[float, float, float]) -> Anatomy:
     region = {"C": "cervical", "T": "thoracic", "L": "lumbar"}[name[0]]
-    ordinals = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh")
+    ordinals: tuple[str, ...] = ("First", "Second", "Third", "Fourth", "Fifth", "Sixth", "Seventh")
     ordinals += ("Eighth", "Ninth", "Tenth", "Eleventh", "Twelfth")
     if name in ("T13", "L6"):
         return Anatomy(name, "Vertebra", code, snomed, color)

@@ -63,4 +63,5 @@ class SpineResult:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was found."""
-        return all(part.mask.is_empty for part in (*self.structures, *self.vertebrae))
+        masks = [part.mask for part in self.structures] + [part.mask for part in self.vertebrae]
+        return all(mask.is_empty for mask in masks)

@@ -20,7 +20,7 @@ class Volume:
         Bone is bright: readers turn MONOCHROME1 round.
     affine: 4x4, voxel index (i, j, k, 1) -> RAS millimeters. Where `spacing_known` is false, one pixel counts as 1 mm
         and no length in millimeters may be reported.
-    source: what may be told about the origin: `path`, `sha256`, and DICOM identifiers that may be kept. No patient data.
+    source: what may be told about the origin: `path`, `sha256`, DICOM identifiers that may be kept. No patient data.
     """
 
     voxels: np.ndarray
