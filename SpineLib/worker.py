@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from SpineLib.core.errors import Cancelled, InputError, SpineError
 from SpineLib.core.result import SpineResult
@@ -34,6 +34,11 @@ from SpineLib.tasks.job import Job, do
 from SpineLib.tasks.names import stem
 from SpineLib.tasks.options import SegmentOptions
 
+KINDS = {
+    **dict.fromkeys(("image", "output", "name", "task", "view"), str),
+    **dict.fromkeys(("overlay", "spacing_known"), bool),
+    "options": dict,
+}
 PARENT_CHECK_SECONDS = 2.0
 PATIENCE_SECONDS = 20.0
 """How long running work may take to notice that it was cancelled before the process ends all the same."""
@@ -123,9 +128,8 @@ class Worker:
         for request in list(self._pending.values()):
             request.cancelled.set()
         self._queue.put(None)
-        self._thread.join(PATIENCE_SECONDS)
-        if self._thread.is_alive():
-            os._exit(1)  # leaving in the usual way would wait for the thread, or crash in it
+        if self._pending:
+            self._thread.join(PATIENCE_SECONDS)
 
     def _work(self) -> None:
         _warm_up()
@@ -160,20 +164,19 @@ class Worker:
 
 def job_of(content: dict[str, Any]) -> Job:
     """The job a request describes. Raises InputError for what is missing or of the wrong kind."""
-    texts = {name: content.get(name) for name in ("image", "output")}
-    for name, value in texts.items():
-        if not isinstance(value, str) or not value:
+    for name in ("image", "output"):
+        if not content.get(name):
             raise InputError(f'The request does not name its "{name}".', "See SpineLib.worker.")
-    options = content.get("options") or {}
-    if not isinstance(options, dict):
-        raise InputError('The request\'s "options" are not an object.', "See SpineLib.worker.")
+    for name, kind in KINDS.items():
+        if content.get(name) is not None and not isinstance(content[name], kind):
+            raise InputError(f'The request\'s "{name}" is {content[name]!r}.', "See SpineLib.worker.")
     image = Path(content["image"])
     return Job(
         image=image,
         output=Path(content["output"]),
         name=content.get("name") or stem(image),
         task=content.get("task") or "auto",
-        options=SegmentOptions.from_dict(options),
+        options=SegmentOptions.from_dict(content.get("options") or {}),
         overlay=bool(content.get("overlay")),
         view=content.get("view"),
         spacing_known=content.get("spacing_known"),
@@ -223,7 +226,7 @@ def _own_stdout() -> TextIO:
     return events
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> NoReturn:
     parser = argparse.ArgumentParser(prog="python -m SpineLib.worker", description="Segment images on request.")
     parser.add_argument("--watch-parent", action="store_true", help="end when the parent process is gone")
     if parser.parse_args(arguments).watch_parent:
@@ -232,8 +235,9 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")
     Worker(channel).serve(sys.stdin)
-    return 0
+    # The other thread may still be importing or computing: leaving in the usual way would wait for it or crash in it.
+    os._exit(0)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -28,6 +28,15 @@ def progress_line() -> Progress:
     return show
 
 
+def progress_log() -> Progress:
+    """One line a step on stdout, for work that takes hours."""
+
+    def show(fraction: float, message: str) -> None:
+        print(f"{100 * fraction:5.1f} % {message}", flush=True)
+
+    return show
+
+
 def describe(result: SpineResult) -> str:
     """The result in one short line."""
     if result.is_empty:

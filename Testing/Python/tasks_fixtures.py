@@ -8,7 +8,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 ROWS, COLUMNS, WIDTH = 512, 256, 44
 MODEL = "tiny"
@@ -105,8 +104,7 @@ def tiny_shelf() -> Path:
     return shelf
 
 
-@pytest.fixture
-def tiny_model(user_models_folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Id of the tiny model, which is among the user's models for the time of the test."""
+def install_tiny_model(user_models_folder: Path) -> str:
+    """Put the tiny model among the user's models; returns its id."""
     shutil.copytree(tiny_shelf(), user_models_folder, dirs_exist_ok=True)
     return MODEL

@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from tasks_fixtures import CENTER, COLUMNS, ROWS, band, draw_film, tiny_model  # noqa: F401
+from tasks_fixtures import CENTER, COLUMNS, ROWS, band, draw_film, install_tiny_model
 
 from SpineLib import tasks
 from SpineLib.core.errors import Cancelled, InputError, ModelError, SpineError
@@ -12,6 +12,11 @@ from SpineLib.core.volume import Volume
 from SpineLib.tasks.options import SegmentOptions
 
 FLAT = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@pytest.fixture
+def tiny_model(user_models_folder) -> str:
+    return install_tiny_model(user_models_folder)
 
 
 def _volume(film: np.ndarray, **facts) -> Volume:
@@ -194,7 +199,11 @@ def test_auto_takes_films_of_unknown_and_of_frontal_view_for_frontal_ones():
 
 @pytest.mark.parametrize(
     "volume",
-    [_volume(draw_film(), view="lateral"), Volume(np.zeros((40, 40, 40)), FLAT, "ct"), _volume(draw_film(), modality="mr")],
+    [
+        _volume(draw_film(), view="lateral"),
+        Volume(np.zeros((40, 40, 40)), FLAT, "ct"),
+        _volume(draw_film(), modality="mr"),
+    ],
 )
 def test_auto_refuses_what_no_task_is_for(volume):
     with pytest.raises(InputError):

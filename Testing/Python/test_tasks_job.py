@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tasks_fixtures import draw_film, save_png, tiny_model  # noqa: F401
+from tasks_fixtures import draw_film, install_tiny_model, save_png
 
 from SpineLib import io
 from SpineLib.core.errors import Cancelled, InputError, ResourceError
@@ -16,9 +16,9 @@ from SpineLib.tasks.options import SegmentOptions
 
 
 @pytest.fixture
-def job(tmp_path: Path, tiny_model) -> Job:
+def job(tmp_path: Path, user_models_folder: Path) -> Job:
     image = save_png(tmp_path / "in" / "film.png", draw_film(seed=99))
-    options = SegmentOptions(model=tiny_model, device="cpu", precision="fp32")
+    options = SegmentOptions(model=install_tiny_model(user_models_folder), device="cpu", precision="fp32")
     return Job(image, tmp_path / "made" / "out", "film", options=options, overlay=True)
 
 

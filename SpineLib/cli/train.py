@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`spine train CONFIG [--data DIR] [-o DIR]`: train a model and write it as a bundle."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from SpineLib.cli.console import progress_log
+
+
+def add(subparsers: Any) -> None:
+    parser = subparsers.add_parser("train", help="train a model", description=__doc__)
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="configuration, a JSON file")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the data set that the configuration names")
+    parser.add_argument("-o", "--output", type=Path, default=Path("runs"), metavar="DIR", help="folder for the bundle")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from SpineLib.training.run import train
+
+    bundle = train(arguments.config, arguments.data, arguments.output, progress_log())
+    print(
+        f"The model is in {bundle}; use it at once with --model {bundle}, or keep it with: spine models import {bundle}"
+    )
+    return 0
