@@ -75,15 +75,27 @@ def _fastest(name: str, where: str) -> Device:
 @lru_cache(maxsize=8)
 def _gain(name: str, dtype: torch.dtype) -> float:
     """How many times faster than fp32 a small stack of convolutions runs in `dtype`; 0 where it cannot."""
+    if name == "cpu" and not _has_bf16_units():
+        return 0.0
+    threads = torch.get_num_threads()
     try:
-        _run_trial(name, dtype)
-        _run_trial(name, torch.float32)
-        # In turns, so that a load that comes or goes meanwhile hits both alike.
+        # One thread and its own clock: other programs' load must not decide about the precision.
+        torch.set_num_threads(1)
         pairs = [(_run_trial(name, torch.float32), _run_trial(name, dtype)) for _ in range(3)]
     except RuntimeError:
         return 0.0
+    finally:
+        torch.set_num_threads(threads)
     usual, short = (min(times) for times in zip(*pairs, strict=True))
-    return usual / short
+    return usual / max(short, 1e-6)
+
+
+def _has_bf16_units() -> bool:
+    """Whether the processor multiplies bf16 itself; where torch cannot tell, the trial decides alone."""
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return True
+    found = torch.cpu.get_capabilities()
+    return any(found.get(unit, False) for unit in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def _computes(name: str, dtype: torch.dtype) -> bool:
@@ -97,14 +109,15 @@ def _computes(name: str, dtype: torch.dtype) -> bool:
 
 @torch.inference_mode()
 def _run_trial(name: str, dtype: torch.dtype) -> float:
-    """Seconds that two 3x3 convolutions take; small enough to stay below 0.1 s where the precision is emulated."""
-    side = 96 if name == "cpu" else 768
+    """Seconds that a few rounds of two 3x3 convolutions take, some 20 ms on a processor."""
+    side, rounds, clock = (96, 4, time.thread_time) if name == "cpu" else (768, 4, time.perf_counter)
     layers = nn.Sequential(nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1))
     layers = layers.to(name, dtype, memory_format=torch.channels_last)
     image = torch.ones((1, 32, side, side), device=name, dtype=dtype).to(memory_format=torch.channels_last)
-    start = time.perf_counter()
-    float(layers(image).sum())  # reading the number waits for the device
-    return time.perf_counter() - start
+    start = clock()
+    for _ in range(rounds):
+        float(layers(image).sum())  # reading the number waits for the device
+    return clock() - start
 
 
 def _title(name: str) -> str:

@@ -4,8 +4,8 @@
 from collections.abc import Sequence
 
 import torch
-from monai.data.utils import dense_patch_slices
-from monai.inferers import SlidingWindowInferer
+from monai.data.utils import compute_importance_map, dense_patch_slices
+from monai.inferers.utils import sliding_window_inference
 from torch import nn
 
 from SpineLib.core.errors import InputError
@@ -35,6 +35,7 @@ def predict(
             f"Give {tensor.ndim - 2} sizes above 0 and an overlap from 0 to below 1.",
         )
     total = _count(tensor.shape[2:], window, overlap)
+    weights = compute_importance_map(tuple(window), mode="gaussian", dtype=torch.float32)
 
     def run(forward: Forward, attempt: Attempt) -> torch.Tensor:
         done = 0
@@ -45,14 +46,17 @@ def predict(
             done += 1
             return forward(part)
 
-        inferer = SlidingWindowInferer(
-            roi_size=window,
+        return sliding_window_inference(
+            tensor,
+            roi_size=tuple(window),
+            sw_batch_size=1,
+            predictor=counted,
             overlap=overlap,
-            mode="gaussian",
+            roi_weight_map=weights,
+            padding_mode="replicate",
             sw_device=attempt.device.name,
             device=attempt.stitch,
         )
-        return inferer(tensor, counted)
 
     return probabilities(network, device, run, progress, windows=True)
 
