@@ -3,8 +3,12 @@
 
 import json
 import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +27,15 @@ from SpineLib.training.losses import LOSSES
 CHECKPOINT = "checkpoint.pt"
 CURVES = "curves.jsonl"
 VALIDATE_EVERY = 5
+
+
+def one_ahead(batches: Iterator[Any]) -> Iterator[Any]:
+    """Prepare the next batch in a thread while the network learns from this one."""
+    with ThreadPoolExecutor(1) as helper:
+        coming = helper.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = helper.submit(next, batches, None)
+            yield batch
 
 
 class Trainer:
@@ -56,8 +69,11 @@ class Trainer:
             if stage.doubt:
                 self._doubt(stage.doubt)
             optimizer, schedule = self._optimizer(stage)
-            for _ in range(epoch * self._steps(stage)):
-                schedule.step()
+            with warnings.catch_warnings():
+                # Going on from a checkpoint moves the schedule without the optimizer; torch takes that for a mistake.
+                warnings.filterwarnings("ignore", message=".*lr_scheduler.step.*")
+                for _ in range(epoch * self._steps(stage)):
+                    schedule.step()
             while epoch < stage.epochs:
                 start = time.monotonic()
                 loss = self._epoch(stage, stage_number, epoch, optimizer, schedule)
@@ -90,25 +106,30 @@ class Trainer:
         rng = np.random.default_rng((self.config.seed, number, epoch))
         torch.manual_seed(int(rng.integers(2**31)))
         self.network.train()
-        order = rng.permutation(len(self.films))
         losses = []
+        for batch in one_ahead(self._batches(stage, rng)):
+            losses.append(self._step(*batch, optimizer))
+            schedule.step()
+        return float(np.mean(losses))
+
+    def _batches(self, stage: Stage, rng: np.random.Generator) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Pictures and targets `(B, 1, H, W)` and weights `(B,)` of one pass over the films."""
+        order = rng.permutation(len(self.films))
         for start in range(0, len(order), stage.batch_size):
             chosen = [self.films[index] for index in order[start : start + stage.batch_size]]
             chosen = [self._maybe_synthetic(film, stage, rng) for film in chosen]
-            losses.append(self._step(chosen, stage, rng, optimizer))
-            schedule.step()
-        return float(np.mean(losses))
+            pictures, targets = zip(*(self.draw(film, stage.canvas, rng) for film in chosen), strict=True)
+            weights = torch.tensor([film.weight for film in chosen])
+            yield torch.stack(pictures)[:, None], torch.stack(targets)[:, None], weights
 
     def _maybe_synthetic(self, film: TrainingFilm, stage: Stage, rng: np.random.Generator) -> TrainingFilm:
         if self.synthetic and rng.random() < stage.synthetic_share:
             return self.synthetic[int(rng.integers(len(self.synthetic)))]
         return film
 
-    def _step(self, films: list[TrainingFilm], stage: Stage, rng: np.random.Generator, optimizer) -> float:
-        pictures, targets = zip(*(self.draw(film, stage.canvas, rng) for film in films), strict=True)
-        picture = torch.stack(pictures)[:, None].to(self.device, memory_format=torch.channels_last)
-        target = torch.stack(targets)[:, None].to(self.device)
-        weights = torch.tensor([film.weight for film in films], device=self.device)
+    def _step(self, picture: torch.Tensor, target: torch.Tensor, weights: torch.Tensor, optimizer) -> float:
+        picture = picture.to(self.device, memory_format=torch.channels_last)
+        target, weights = target.to(self.device), weights.to(self.device)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
             logits = self.network(picture)
         loss = (self.loss(logits.float(), target) * weights).mean()
