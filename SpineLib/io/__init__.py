@@ -2,9 +2,9 @@
 """Images in, results out: readers and writers of files."""
 
 from SpineLib.io.film_writer import write_film
-from SpineLib.io.output import refuse_overwriting, safe_output
+from SpineLib.io.output import safe_output
 from SpineLib.io.reading import read
 from SpineLib.io.result_json import read_result, write_json
 from SpineLib.io.segmentation import write_segmentation
 
-__all__ = ["read", "read_result", "refuse_overwriting", "safe_output", "write_film", "write_json", "write_segmentation"]
+__all__ = ["read", "read_result", "safe_output", "write_film", "write_json", "write_segmentation"]

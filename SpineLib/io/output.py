@@ -4,11 +4,11 @@
 import errno
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from SpineLib.core.errors import InputError, ResourceError
+from SpineLib.core.errors import ResourceError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -34,15 +34,6 @@ def safe_output(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
-
-
-def refuse_overwriting(image: str | Path, outputs: Iterable[str | Path]) -> None:
-    """Raise InputError when one of `outputs` is the image itself, as an overlay beside a PNG would be."""
-    for output in map(Path, outputs):
-        if output.exists() and output.samefile(image):
-            raise InputError(
-                f"The output {output.name} would replace the image it is made from.", "Choose another output folder."
-            )
 
 
 def _flush(path: Path) -> None:
