@@ -16,12 +16,12 @@ def gas_map(camera: Camera, waist: float, top: float, scale: float, rng: np.rand
     pixels = camera.project(way)
     distance, along = _nearest(pixels, camera.shape)
     distance *= camera.spacing_mm
-    reach = np.exp(-((distance / (24 * scale)) ** 2))
+    reach = np.exp(-((distance / (28 * scale)) ** 2))
     filled = ndimage.gaussian_filter1d(rng.normal(size=len(way)), 9, mode="nearest")
     filled = filled / max(float(np.abs(filled).max()), 1e-6)
-    here = filled[along]
+    here = ndimage.gaussian_filter(filled[along], 7 * scale / camera.spacing_mm)
     loops = _field(camera, 9 * scale, rng)
-    gas = reach * (0.9 + 0.8 * loops) * np.clip(here * 1.5 + rng.normal(0, 0.5), 0, 1) - 0.55
+    gas = reach * (0.9 + 0.8 * loops) * np.clip(here * 1.5 + rng.normal(0.1, 0.5), 0, 1) - 0.42
     crumbs = reach * (1.0 + _field(camera, 2.2 * scale, rng)) * np.clip(-here * 1.5 + rng.normal(0, 0.5), 0, 1) - 0.75
     return scale * (42 * np.sqrt(np.clip(gas, 0, 1)) + 14 * np.sqrt(np.clip(crumbs, 0, 1)))
 

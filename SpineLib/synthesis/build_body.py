@@ -41,7 +41,7 @@ def build_body(poses: list[Pose], cage: Cage, build: Build, rng: np.random.Gener
     """The body with its chest and its organs."""
     chest = _chest(poses, cage, build, rng)
     vessels, air = _heart_and_airways(chest, rng)
-    flesh = _breasts(chest, build, rng) if build.female else []
+    flesh = _breasts(chest, build, rng) if build.female and rng.random() < 0.6 else []
     return SoftBody(_outline(poses, build), chest, flesh, vessels, [*air, _stomach(chest, rng)])
 
 
@@ -118,7 +118,7 @@ def _breasts(chest: Chest, build: Build, rng: np.random.Generator) -> list[Blob]
     return [
         Blob(
             np.array([middle + side * 78 * scale, front + 4 * scale, z]),
-            np.array([62.0, 42.0, 58.0]) * size,
+            np.array([62.0, 30.0, 58.0]) * size,
             0.5 * (FAT + MUSCLE),
         )
         for side in (-1.0, 1.0)

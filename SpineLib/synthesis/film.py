@@ -8,6 +8,7 @@ import numpy as np
 from SpineLib.core.errors import InputError
 from SpineLib.synthesis.curve import Pose
 from SpineLib.synthesis.exposure import expose, sample_exposure
+from SpineLib.synthesis.marks import collimate, write_marks
 from SpineLib.synthesis.morphometry import LABELED
 from SpineLib.synthesis.phantom import build_phantom, line_integrals
 from SpineLib.synthesis.projection import Camera
@@ -60,7 +61,9 @@ def make_film(seed: int, options: ViewOptions | None = None) -> SyntheticFilm:
     camera = _camera(phantom.poses, phantom.build.scale, options, rng)
     shown = expose(line_integrals(phantom, camera, rng), camera.spacing_mm, sample_exposure(rng), rng)
     if options.collimated if options.collimated is not None else rng.random() < 0.12:
-        shown = _collimate(shown, rng)
+        shown = collimate(shown, rng)
+    if rng.random() < 0.35:
+        write_marks(shown, rng)
     marked = {pose.level: corners(pose, camera) for pose in phantom.poses if pose.level in LABELED}
     mask = column_mask(np.stack([marked[level] for level in LABELED]), camera.shape)
     return SyntheticFilm(np.round(shown * 65535).astype(np.uint16), mask, marked, camera.spacing_mm)
@@ -83,13 +86,3 @@ def _camera(poses: list[Pose], scale: float, options: ViewOptions, rng: np.rando
     center = ((x.min() + x.max()) / 2 + rng.normal(0, 8) * scale, (top + above + bottom - below) / 2)
     source = -float(rng.uniform(1400, 2600))
     return Camera((options.rows, columns), spacing, (float(center[0]), float(center[1])), source, 150.0)
-
-
-def _collimate(shown: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Black borders of up to an eighth, as shutters leave them."""
-    rows, columns = shown.shape
-    low, high = rng.uniform(0, 0.06, 2) * rows, rng.uniform(0, 0.09, 2) * columns
-    framed = np.zeros_like(shown)
-    inner = np.s_[int(low[0]) : rows - int(low[1]), int(high[0]) : columns - int(high[1])]
-    framed[inner] = shown[inner]
-    return framed

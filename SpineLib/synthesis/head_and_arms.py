@@ -20,7 +20,7 @@ def head(poses: list[Pose], scale: float) -> tuple[list[Placed], list[Strand], l
         return top + np.array([x, y, z]) * scale
 
     solids = [
-        Placed(Shell(tuple(np.array([73.0, 92.0, 78.0]) * scale), 5.0, core=0.0), np.eye(3), at(0, -18, 118)),
+        Placed(Shell(tuple(np.array([73.0, 92.0, 78.0]) * scale), 3.6, core=0.0), np.eye(3), at(0, -18, 118)),
         Placed(Shell(tuple(np.array([58.0, 40.0, 48.0]) * scale), 2.5, core=0.001), np.eye(3), at(0, -72, 62)),
         *(bar(at(s * 22, -8, 62), at(s * 62, 6, 66), (14 * scale, 12 * scale), wall=3.0, core=0.012) for s in SIDES),
         bar(at(0, -10, 8), at(0, -8, 44), (20 * scale, 8 * scale), wall=1.5),
@@ -36,11 +36,13 @@ def head(poses: list[Pose], scale: float) -> tuple[list[Placed], list[Strand], l
     return solids, strands, flesh
 
 
-def arms(poses: list[Pose], cage: Cage, scale: float, rng: np.random.Generator) -> tuple[list[Strand], list[Blob]]:
+def arms(
+    poses: list[Pose], cage: Cage, scale: float, rng: np.random.Generator
+) -> tuple[list[Placed], list[Strand], list[Blob]]:
     """Both upper arms and forearms, hanging, held forward or raised a little."""
     z = next(pose.center[2] for pose in poses if pose.level == "T2")
     middle, depth = float(cage.middle_x(z)), float(cage.middle_y(z)) + 15
-    strands, flesh, apart = [], [], np.array([11.0, 0.0, 0.0])
+    solids, strands, flesh, apart = [], [], [], np.array([11.0, 0.0, 0.0])
     for side in SIDES:
         spread = rng.uniform(0.05, 0.35)
         shoulder = np.array([middle + side * 168 * scale, depth, z - 18 * scale])
@@ -51,15 +53,15 @@ def arms(poses: list[Pose], cage: Cage, scale: float, rng: np.random.Generator) 
         wrist = elbow + 240 * scale * below
         strands += [
             Strand(_line(shoulder, elbow), 11 * scale, 11 * scale, 4.0 * scale, core=0.003),
-            Strand(_line(shoulder + 6 * down, shoulder + 24 * down), 22 * scale, 22 * scale, 1.5, core=0.005),
             *(Strand(_line(elbow + s * apart, wrist + s * apart), 6.5 * scale, 6.5 * scale, 2.5) for s in SIDES),
         ]
+        solids.append(Placed(Shell((23 * scale,) * 3, 1.0, core=0.005), np.eye(3), shoulder + 12 * down))
         for start, end, thick in ((shoulder, elbow, 46), (elbow, wrist, 36)):
             length = np.linalg.norm(end - start) / 2 + 20
             tilt = -np.arctan2(end[0] - start[0], end[2] - start[2])
             axes = np.array([thick * scale, thick * scale, length])
             flesh.append(Blob((start + end) / 2, axes, MUSCLE, float(tilt)))
-    return strands, flesh
+    return solids, strands, flesh
 
 
 def shoulder_blades(poses: list[Pose], cage: Cage, scale: float, rng: np.random.Generator) -> list[Strand]:

@@ -5,7 +5,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from SpineLib.synthesis.projection import Placed
-from SpineLib.synthesis.solids import TRABECULAR, Body, Shell
+from SpineLib.synthesis.solids import Body, Shell
 from SpineLib.synthesis.thorax import Strand
 from SpineLib.synthesis.vertebra import SIDES, bar
 
@@ -53,13 +53,13 @@ def hips(scale: float, flare: float) -> tuple[list[Placed], list[Strand]]:
 
         wing = (side * 0.68, -0.73, 0.0)
         solids += [
-            bar(at(86, -18, -78), at(98, -5, 6), (6 * scale, 26 * scale), (5 * scale, 60 * scale), 1.1, wing, 0.003),
-            bar(at(80, -20, -100), at(26, -62, -112), (7 * scale, 9 * scale), wall=1.5),
-            bar(at(62, 8, -150), at(20, -58, -128), (6 * scale, 8 * scale), wall=1.5),
-            bar(at(80, -8, -100), at(64, 10, -152), (13 * scale, 15 * scale), wall=1.8),
-            Placed(Shell((24 * scale,) * 3, 1.6, core=TRABECULAR), np.eye(3), at(90, -20, -98)),
-            bar(at(92, -20, -100), at(138, -16, -142), (15 * scale, 16 * scale), wall=2.0),
-            bar(at(138, -16, -130), at(126, -16, -420), (17 * scale, 17 * scale), (13 * scale, 13 * scale), wall=5.0),
+            bar(at(86, -18, -78), at(98, -5, 6), (6 * scale, 26 * scale), (5 * scale, 60 * scale), 1.6, wing, 0.006),
+            bar(at(80, -20, -100), at(26, -62, -112), (7 * scale, 9 * scale), wall=0.9),
+            bar(at(62, 8, -150), at(20, -58, -128), (6 * scale, 8 * scale), wall=0.9),
+            bar(at(80, -8, -100), at(64, 10, -152), (13 * scale, 15 * scale), wall=0.9),
+            Placed(Shell((24 * scale,) * 3, 1.0, core=0.006), np.eye(3), at(90, -20, -98)),
+            bar(at(92, -20, -100), at(138, -16, -142), (15 * scale, 16 * scale), wall=1.2),
+            bar(at(138, -16, -130), at(126, -16, -420), (17 * scale, 17 * scale), (13 * scale, 13 * scale), wall=3.5),
         ]
         crest = [at(48, 48, -8), at(72, 34, 14), at(100, 8, 20), at(122, -30, 2), at(126, -62, -34)]
         brim = [at(44, 18, -28), at(62, 8, -62), at(74, -22, -86), at(54, -52, -104), at(22, -66, -106)]

@@ -58,8 +58,9 @@ def build_phantom(
         + metal.belongings(body.chest, rng)
     )
     if arms_shown:
-        bones, soft_arms = arms(poses, cage, build.scale, rng)
+        heads, bones, soft_arms = arms(poses, cage, build.scale, rng)
         strands += bones
+        hip_solids += heads
         body.flesh.extend(soft_arms)
     if implants if implants is not None else rng.random() < 0.06:
         strands += metal.rods_and_screws(poses, rng)
@@ -83,7 +84,7 @@ def line_integrals(phantom: Phantom, camera: Camera, rng: np.random.Generator) -
     """Attenuation summed along each ray, `(rows, columns)`."""
     half = camera.shape[0] * camera.spacing_mm / 2
     depth = phantom.body.depth((camera.center[1] - half, camera.center[1] + half))
-    total = integrate_field(camera, phantom.body.attenuation, depth, SOFT_MM, 4.0)
+    total = integrate_field(camera, phantom.body.attenuation, depth, SOFT_MM, 3.0)
     broad, factor = _grid(camera, BROAD_MM)
     coarse = -MUSCLE * _bowel(phantom, broad, rng)
     for part in phantom.broad:

@@ -5,8 +5,9 @@ Attenuations are in 1/mm at about 70 keV, those of bone as differences to soft t
 attenuation times density, rounded. Surfaces fade over `edge` mm so that sampling leaves no steps.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 
@@ -25,6 +26,16 @@ def inside(distance: np.ndarray, edge: float) -> np.ndarray:
     share = distance * np.float32(-1 / edge)
     share += np.float32(0.5)
     return np.clip(share, 0, 1, out=share)
+
+
+def _to_ellipsoid(point: Sequence[np.ndarray], axes: Sequence[np.ndarray | np.float32]) -> np.ndarray:
+    """Distance to the surface of an ellipsoid with half axes `axes`, to first order; exact on the surface."""
+    parts = [coordinate / axis for coordinate, axis in zip(point, axes, strict=True)]
+    stretched = np.sqrt(sum(part * part for part in parts))
+    slope = np.sqrt(sum((part / axis) ** 2 for part, axis in zip(parts, axes, strict=True)))
+    # The two floors make the middle, where both vanish, as deep as the shortest axis allows.
+    stretched = np.maximum(stretched, np.float32(1e-3))
+    return stretched * (stretched - 1) / np.maximum(slope, np.float32(1e-3) / reduce(np.minimum, axes))
 
 
 def _layers(solid: "Tube | Body | Shell", whole: np.ndarray, core: np.ndarray) -> np.ndarray:
@@ -62,9 +73,7 @@ class Tube:
         a = np.float32(self.start[0]) + along * np.float32(self.end[0] - self.start[0])
         b = np.float32(self.start[1]) + along * np.float32(self.end[1] - self.start[1])
         cap = np.minimum(a, b)
-        stretched = np.sqrt((x / a) ** 2 + (y / b) ** 2 + (beyond / cap) ** 2)
-        radius = np.sqrt(x * x + y * y + beyond * beyond)
-        distance = radius - radius / np.maximum(stretched, np.float32(1e-3))
+        distance = _to_ellipsoid((x, y, beyond), (a, b, cap))
         return _layers(self, inside(distance, self.edge), inside(distance + np.float32(self.wall), self.edge))
 
 
@@ -113,13 +122,12 @@ class Body:
 
 @dataclass(frozen=True)
 class Shell:
-    """An ellipsoid with half axes `axes` (mm), a wall of `wall` mm, cut off below `floor` (in its own z)."""
+    """An ellipsoid with half axes `axes` (mm), and a wall of `wall` mm."""
 
     axes: tuple[float, float, float]
     wall: float
     shell: float = CORTICAL
     core: float = 0.0
-    floor: float = -1e3
     edge: float = EDGE
 
     @cached_property
@@ -128,7 +136,5 @@ class Shell:
 
     def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         a, b, c = (np.float32(axis) for axis in self.axes)
-        stretched = np.sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
-        radius = np.sqrt(x * x + y * y + z * z)
-        distance = np.maximum(radius - radius / np.maximum(stretched, np.float32(1e-3)), np.float32(self.floor) - z)
+        distance = _to_ellipsoid((x, y, z), (a, b, c))
         return _layers(self, inside(distance, self.edge), inside(distance + np.float32(self.wall), self.edge))

@@ -24,6 +24,8 @@ class Strand:
     wall: float
     shell: float = CORTICAL
     core: float = 0.002
+    slender_mm: float = 0.0
+    """Length over which the first end gains its full matter."""
 
 
 @dataclass(frozen=True)
@@ -67,22 +69,22 @@ def ribs(poses: list[Pose], cage: Cage, rng: np.random.Generator) -> list[Strand
         for side in (-1.0, 1.0):
             path = _rib_path(by_level[f"T{number}"], cage, number, side, steep * rng.uniform(0.95, 1.05))
             tall = np.interp(number, [1, 2, 5, 9, 12], [6.5, 5.5, 6.3, 6.0, 4.2]) * rng.uniform(0.93, 1.07)
-            strands.append(Strand(path, 3.4, float(tall), 1.1, shell=0.036, core=0.005))
+            strands.append(Strand(path, 3.4, float(tall), 1.1, shell=0.036, core=0.005, slender_mm=40.0))
     return strands
 
 
 def _rib_path(pose: Pose, cage: Cage, number: int, side: float, steep: float) -> np.ndarray:
     size = pose.size
     head = pose.world(np.array([[side * size.upper_width * 0.45, size.upper_depth * 0.38, size.height * 0.33]]))[0]
-    tubercle = pose.world(np.array([[side * (size.process_span / 2 - 3), size.upper_depth * 0.5 + 22, 1.0]]))[0]
+    tubercle = pose.world(np.array([[side * (size.process_span / 2 - 3), size.upper_depth * 0.5 + 15, 1.0]]))[0]
     turn = np.interp(number, [1, 3, 9, 10, 11, 12], [150, 152, 138, 125, 95, 62])
     drop = steep * float(pose.size.height) / 19 * np.interp(number, [1, 2, 4, 7, 10, 11, 12], RIB_DROPS)
-    first = np.interp(number, [1, 12], [32, 24])
+    first = 17.0
     angles = np.deg2rad(np.linspace(first, turn, 9))
     # Ribs leave the spine nearly level, even rising, and fall ever more steeply towards the front.
     share = (np.rad2deg(angles) - first) / (180 - first)
     power = np.interp(number, [1, 8, 10, 12], [1.35, 1.35, 1.1, 0.95])
-    heights = tubercle[2] + 3.0 * np.sin(np.minimum(share * 8, np.pi)) - drop * share**power
+    heights = tubercle[2] + 3.0 * np.sin(np.minimum(share * 6, np.pi)) - drop * share**power
     level = np.clip(heights + 0.3 * drop, cage.bottom, cage.top)
     width, depth = cage.half_width(level), cage.half_depth(level)
     around = np.stack(
@@ -101,7 +103,7 @@ def _rib_path(pose: Pose, cage: Cage, number: int, side: float, steep: float) ->
 def clavicles(poses: list[Pose], cage: Cage, rng: np.random.Generator) -> list[Strand]:
     """Both collar bones, raised or hanging as the shoulders are."""
     height = next(pose for pose in poses if pose.level == "T2").center[2]
-    lift = rng.normal(22, 12)
+    lift = rng.normal(8, 11)
     strands = []
     for side in (-1.0, 1.0):
         z = height - 14 + rng.normal(0, 3)
@@ -110,9 +112,9 @@ def clavicles(poses: list[Pose], cage: Cage, rng: np.random.Generator) -> list[S
         knots = np.array(
             [
                 [middle + side * 14, front - 2, z],
-                [middle + side * 60, front - 8, z + 0.45 * lift],
-                [middle + side * 110, front + 20, z + 0.9 * lift],
-                [middle + side * 160, front + 45, z + lift],
+                [middle + side * 52, front - 8, z + 0.45 * lift],
+                [middle + side * 98, front + 20, z + 0.9 * lift],
+                [middle + side * 140, front + 45, z + lift],
             ]
         )
         path = CubicSpline([0, 1, 2, 3], knots)(np.linspace(0, 3, 400))
@@ -137,7 +139,8 @@ def strand_points(strand: Strand) -> tuple[np.ndarray, np.ndarray]:
     advance = ((np.arange(len(radius)) * GOLDEN / (2 * np.pi)) % 1 - 0.5).astype(np.float32)
     points = path[:, None] + a[..., None] * side[:, None] + b[..., None] * above[:, None]
     points += (advance * step[:, None])[..., None] * tangent[:, None]
-    return points.reshape(-1, 3), (weight * step[:, None]).ravel()
+    matter = step * np.clip(0.2 + np.cumsum(step) / max(strand.slender_mm, 1e-3), 0, 1)
+    return points.reshape(-1, 3), (weight * matter[:, None]).ravel()
 
 
 def _section(strand: Strand) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

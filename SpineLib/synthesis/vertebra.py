@@ -99,7 +99,7 @@ def _processes(size: Size) -> list[Placed]:
     for side in SIDES:
         root = (side * root_x, back - 5, root_z - 1)
         tip = (side * (size.process_span / 2 - swollen[0]), back - 5 + fall_back, root_z - 1 + rise)
-        parts.append(bar(root, tip, thick, swollen, wall=0.7, core=0.003))
+        parts.append(bar(root, tip, thick, swollen, wall=0.5, core=0.003, shell=0.012))
         x = root_x * (1.05 if region == "L" else 0.95)
         joint = (size.pedicle_width * 0.35 + 1.6, 3.2)
         parts.append(
