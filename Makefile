@@ -10,6 +10,7 @@ TORCH ?= torch==2.13.0
 TORCH_INDEX ?=
 IMAGE ?=
 OUT ?= demo-output
+SEED ?= 7
 PYTEST_ARGS ?=
 
 BIN := .venv/bin
@@ -17,7 +18,7 @@ READY := .venv/.ready
 LOCK := Testing/requirements.lock
 say = @printf '\n== %s\n'
 
-.PHONY: help demo test test-slow bench lint format cmake-lists lock package clean
+.PHONY: help demo test test-slow bench lint format pictures cmake-lists lock package clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 	@printf '\nVariables: PYTHON=%s TORCH=%s TORCH_INDEX=(address of an extra package index, for the CPU build of torch)\n' "$(PYTHON)" "$(TORCH)"
@@ -37,10 +38,12 @@ ifneq ($(IMAGE),)
 	$(say) "Segmenting $(IMAGE)"
 	$(BIN)/spine segment "$(IMAGE)" -o "$(OUT)" --overlay
 else
-	$(say) "Making a synthetic film: a procedural spine, projected"
-	$(BIN)/spine synth ap -n 1 --seed 7 -o "$(OUT)/phantom"
+	$(say) "Making a synthetic film: a procedural phantom of the spine, projected"
+	$(BIN)/spine synth ap -n 1 --seed $(SEED) -o "$(OUT)"
 	$(say) "Segmenting it"
-	$(BIN)/spine segment "$(OUT)"/phantom/*.dcm -o "$(OUT)" --overlay
+	$(BIN)/spine segment "$(OUT)/film_0001.dcm" -o "$(OUT)" --overlay
+	$(say) "Comparing with the phantom's true mask"
+	$(BIN)/spine evaluate "$(OUT)" "$(OUT)" -o "$(OUT)/scores"
 endif
 
 test: $(READY) ## run the tests
@@ -68,6 +71,9 @@ bench: $(READY) ## measure speed and memory
 package: $(READY) ## build the wheel of SpineLib into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -l dist
+
+pictures: $(READY) ## make the pictures of the README and the sample film anew
+	$(BIN)/python Resources/make_pictures.py
 
 cmake-lists: ## bring the file lists of the CMakeLists.txt files up to date
 	$(PYTHON) Testing/cmake_lists.py
