@@ -122,3 +122,38 @@ def test_screenshot_of_the_panel_shows_readable_text(example: Any, tmp_path: Pat
     assert text.max() - text.min() > 100
     columns_with_ink = (text < text.max() - 100).any(axis=0).sum()
     assert columns_with_ink > 10
+
+
+def test_segment_editor_takes_over_a_segmentation(scene: Any, film: Any, qt_host: Any) -> None:
+    import slicer
+
+    segmentation = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    slicer.util.selectModule("SegmentEditor")
+    editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    editor.setSegmentationNode(segmentation)
+    editor.setSourceVolumeNode(film)
+    assert qt_host.selector.selectedModule == "SegmentEditor"
+    assert editor.segmentationNode() is segmentation and editor.sourceVolumeNode() is film
+
+
+def test_sample_is_registered_and_loaded_from_its_file(scene: Any, tmp_path: Path) -> None:
+    import SampleData
+    import slicer
+    from PIL import Image
+
+    film = tmp_path / "film.png"
+    Image.fromarray(np.zeros((4, 5), np.uint8)).save(film)
+    register = SampleData.SampleDataLogic.registerCustomSampleDataSource
+    register("Spine", "Film", uris=film.as_uri(), fileNames="film.png", nodeNames="Sample", loadFileType="VolumeFile")
+    (volume,) = SampleData.SampleDataLogic().downloadSamples("Film")
+    assert volume is slicer.util.getNode("Sample")
+
+
+def test_sample_that_slicer_would_refuse_is_refused(qt_host: Any) -> None:
+    import SampleData
+
+    register = SampleData.SampleDataLogic.registerCustomSampleDataSource
+    with pytest.raises(TypeError):
+        register("Spine", "Film", fileNames=["film.png"], nodeNames=["Film"], customDownloader=print)
+    with pytest.raises(ValueError, match="same length"):
+        register("Spine", "Film", uris=["file:///a", "file:///b"], fileNames=["a"], nodeNames=["a", "b"])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .user import User
 
 _PACKAGE_FOLDER = Path(__file__).parent / "slicer_package"
+_MODULE_FOLDER = Path(__file__).parent / "slicer_modules"
 _running: Host | None = None
 
 
@@ -41,8 +42,13 @@ class Host:
         return slicer.util.moduleSelector()
 
     def load_modules(self, folder: str | Path) -> list[str]:
-        """Load the scripted modules of a folder, as `--additional-module-paths` does; returns their names."""
-        return self.app.moduleManager().load_folder(Path(folder))
+        """Load the scripted modules of a folder, as `--additional-module-paths` does; returns their names.
+
+        Afterwards the modules hear that the application has started.
+        """
+        names = self.app.moduleManager().load_folder(Path(folder))
+        self.app.startupCompleted.emit()
+        return names
 
     def open_module(self, name: str) -> Any:
         """Open a loaded module in the panel and return its Python widget."""
@@ -53,15 +59,21 @@ class Host:
         return slicer.util.getModuleWidget(name)
 
     def close_modules(self) -> None:
-        """Leave the open module and unload every scripted one, as Slicer does when it closes."""
+        """Leave the open module and unload all that `load_modules` loaded, as Slicer does when it closes."""
         self.selector.leave()
-        for name in self.app.moduleManager().scripted():
-            self.app.moduleManager().unload(name)
+        self.app.disconnect("startupCompleted()")
+        manager = self.app.moduleManager()
+        for name in manager.scripted():
+            if Path(manager.module(name).path).parent != _MODULE_FOLDER:
+                manager.unload(name)
         self.app.processEvents()
 
     def clear(self) -> None:
-        """An empty scene and a user who has seen nothing, for the next test."""
+        """An empty scene, no samples and a user who has seen nothing, for the next test."""
+        import slicer
+
         self.scene.Clear(False)
+        slicer.modules.sampleDataSources.clear()
         self.user.forget()
         self.errors.clear()
         self.app.processEvents()
@@ -126,7 +138,9 @@ def _fill_slicer(app: qSlicerApplication, testing: bool) -> SceneCore:
     scripted = (modules.qSlicerScriptedLoadableModule, modules.qSlicerScriptedLoadableModuleWidget)
     for stand_in in (*qmrml_widgets.WIDGETS, *scripted):
         setattr(slicer, stand_in.__name__, stand_in)
-    app.prepare(core, modules.qSlicerModuleManager(core.logics), testing)
+    manager = modules.qSlicerModuleManager(core.logics)
+    app.prepare(core, manager, testing)
+    manager.load_folder(_MODULE_FOLDER)
     return core
 
 

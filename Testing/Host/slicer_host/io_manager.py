@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The part of Slicer's IO manager that `slicer.util` calls: load, save and export nodes and scenes."""
+"""The part of Slicer's IO manager that `slicer.util` calls: load and save nodes and scenes."""
 
 from __future__ import annotations
 
@@ -68,26 +68,8 @@ class IOManager:
         storage.SetUseCompression(properties.get("useCompression", 1))
         return bool(storage.WriteData(node))
 
-    def exportNodes(
-        self, ids: list[str], paths: list[str], properties: dict[str, Any], harden: bool, messages: Any = None
-    ) -> bool:
-        if harden:
-            raise NotImplementedError("The host exports nodes in their own coordinates only")
-        nodes = [self._scene.GetNodeByID(node_id) for node_id in ids]
-        return all(self._export(node, str(path)) for node, path in zip(nodes, paths, strict=True))
-
     def fileWriterFileType(self, node: Any) -> str:
         return node.GetClassName()
-
-    def fileWriterExtensions(self, node: Any) -> list[str]:
-        storage = node.CreateDefaultStorageNode()
-        storage.UnRegister(None)
-        formats = storage.GetSupportedWriteFileTypes()
-        return [formats.GetValue(i) for i in range(formats.GetNumberOfValues())]
-
-    def extractKnownExtension(self, path: str, node: Any) -> str:
-        endings = [ending for row in _FILE_TYPES.values() for ending in row]
-        return max((e for e in endings if str(path).lower().endswith(e)), key=len, default="")
 
     def _load_volume(self, path: str, name: str, properties: dict[str, Any]) -> Any:
         if path.lower().endswith(picture_reader.ENDINGS):
@@ -150,12 +132,6 @@ class IOManager:
         self._scene.SetURL(path)
         self._scene.SetRootDirectory(str(Path(path).parent))
         return bool(self._scene.WriteToMRB(path) if path.endswith(".mrb") else self._scene.Commit(path))
-
-    def _export(self, node: Any, path: str) -> bool:
-        storage = node.CreateDefaultStorageNode()
-        storage.UnRegister(None)
-        storage.SetFileName(path)
-        return bool(storage.WriteData(node))
 
     def _prepare_bundle_reading(self, cache_folder: str) -> None:
         self._remote = slicer.vtkMRMLRemoteIOLogic()
