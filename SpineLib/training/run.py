@@ -17,6 +17,7 @@ from SpineLib.tasks.options import SegmentOptions
 from SpineLib.training.augment.training_film import KEPT_LONG_SIDE, TrainingFilm, load_film, training_film
 from SpineLib.training.bundle_texts import bundle_metadata, model_card
 from SpineLib.training.config import TrainingConfig, read_config
+from SpineLib.training.curve_picture import draw_curves
 from SpineLib.training.datasets import load_dataset
 from SpineLib.training.datasets.film_case import FilmCase
 from SpineLib.training.loop import CURVES, Trainer
@@ -25,6 +26,7 @@ from SpineLib.training.splits import split_by_patient
 SPLIT = "split.csv"
 SCORES = "validation.csv"
 PHANTOMS = "phantoms.npz"
+PICTURE = "curves.png"
 
 
 def train(config_path: Path, data: Path | None, output: Path, progress: Progress = silent) -> Path:
@@ -43,6 +45,7 @@ def train(config_path: Path, data: Path | None, output: Path, progress: Progress
     _write_split(trusted, validation, output / SPLIT)
     progress(0.0, f"{len(trusted)} films to learn from, {len(validation)} to validate on")
     best = _learn(config, trusted, validation, output, progress)
+    draw_curves(output / CURVES, output / PICTURE)
     numbers = {"training_films": len(trusted), "validation_films": len(validation)}
     folder = output / config.id
     _write(folder, config, numbers, {}, best, config_path, output)
@@ -107,7 +110,7 @@ def _write(
 ) -> None:
     metadata = bundle_metadata(config, numbers, metrics)
     license_text = (config_path.parent / config.license_file) if config.license_file else "Apache-2.0\n"
-    records = {f"training/{name}": output / name for name in (CURVES, SPLIT, SCORES) if (output / name).is_file()}
+    records = {f"training/{name}": output / name for name in (CURVES, PICTURE, SPLIT, SCORES) if (output / name).is_file()}
     files = {
         "LICENSE": license_text,
         "docs/README.md": model_card(metadata),

@@ -166,7 +166,7 @@ def test_training_learns_resumes_and_writes_a_loadable_bundle(film_set, tmp_path
     metadata = load(folder).metadata
     assert metadata["validation"]["metrics"]["dice"]["mean"] > 0.8
     assert metadata["validation"]["metrics"]["dice"]["n"] == 2
-    assert {path.name for path in (folder / "training").iterdir()} >= {"config.json", "curves.jsonl", "split.csv"}
+    assert {path.name for path in (folder / "training").iterdir()} >= {"config.json", "curves.jsonl", "curves.png", "split.csv"}
     curves = [json.loads(line) for line in (folder / "training" / "curves.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in curves] == list(range(1, 13))
     assert curves[-1]["loss"] < curves[0]["loss"]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several AP models side by side on the validation patients, as the films are and as other machines deliver them.
 
-    python Testing/Studies/ap_models.py --data FOLDER --models ap_spine_unet runs/s1/ap_spine_s1 -o runs/study
+    python Testing/Studies/ap_models.py --data FOLDER --models ap_spine runs/s1/ap_spine_s1 -o runs/study
 
 Writes `scores_MODEL.csv`, `study.json`, `study.md` and, per model, pictures of the worst films under the plain view.
 The pictures show the data set's films: keep them out of the repository.
