@@ -110,13 +110,13 @@ def _write(
 ) -> None:
     metadata = bundle_metadata(config, numbers, metrics)
     license_text = (config_path.parent / config.license_file) if config.license_file else "Apache-2.0\n"
-    records = {f"training/{name}": output / name for name in (CURVES, PICTURE, SPLIT, SCORES) if (output / name).is_file()}
+    made = [output / name for name in (CURVES, PICTURE, SPLIT, SCORES)]
     files = {
         "LICENSE": license_text,
         "docs/README.md": model_card(metadata),
         "training/config.json": config_path,
         "training/command.txt": f"spine train config.json --data {config.dataset} -o OUTPUT\n",
         "training/environment.json": json.dumps({"torch": torch.__version__}, indent=2) + "\n",
-        **records,
+        **{f"training/{path.name}": path for path in made if path.is_file()},
     }
     write_bundle(folder, metadata, network, files)
