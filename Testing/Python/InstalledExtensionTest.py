@@ -47,6 +47,20 @@ class InstalledExtensionTest(unittest.TestCase):
         segment = node.GetSegmentation().GetNthSegment(0)
         self.assertEqual(segment.GetName(), "Spine")
 
+    def test_the_sample_film_is_segmented(self) -> None:
+        from SpineLib.scene import dependencies
+
+        if dependencies.missing_packages():
+            self.skipTest("the network's packages are not installed")
+        resources = Path(slicer.util.modulePath("SpineSegmentation")).parent / "Resources"
+        film = slicer.util.loadVolume(
+            str(resources / "SampleData" / "SpinePhantomFilm.dcm"), {"name": "Sample", "singleFile": True}
+        )
+        node = slicer.util.getModuleLogic("SpineSegmentation").segment(film)
+        mask = slicer.util.arrayFromSegmentBinaryLabelmap(node, node.GetSegmentation().GetNthSegmentID(0), film)
+        self.assertEqual(mask.shape, slicer.util.arrayFromVolume(film).shape)
+        self.assertGreater(np.count_nonzero(mask), 0.02 * mask.size)
+
 
 if __name__ == "__main__":
     unittest.main()
