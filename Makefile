@@ -66,7 +66,7 @@ format: $(READY) ## bring the code into shape
 	$(BIN)/ruff format .
 
 bench: $(READY) ## measure speed and memory
-	$(BIN)/spine bench
+	$(BIN)/python Testing/Benchmarks/benchmark_film.py
 
 package: $(READY) ## build the wheel of SpineLib into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
