@@ -12,12 +12,12 @@ from SpineLib import tasks
 from SpineLib.core.film import film_of
 from SpineLib.core.progress import Progress, silent
 from SpineLib.core.volume import Volume
+from SpineLib.datasets.film_case import FilmCase
 from SpineLib.evaluation.distance import hd95
 from SpineLib.evaluation.film_views import VIEWS
 from SpineLib.evaluation.intervals import bootstrap_mean
 from SpineLib.evaluation.overlap import dice, iou, pixel_accuracy
 from SpineLib.tasks.options import SegmentOptions
-from SpineLib.training.datasets.film_case import FilmCase
 
 METRICS = ("dice", "iou", "pixel_accuracy", "hd95_px")
 FLAT_AFFINE = np.diag([-1.0, -1.0, 1.0, 1.0])

@@ -4,7 +4,7 @@
 from SpineLib.core.progress import Progress, silent
 from SpineLib.synthesis.film import ViewOptions, make_film
 from SpineLib.synthesis.run import film_seed
-from SpineLib.training.datasets.film_case import FilmCase
+from SpineLib.datasets.film_case import FilmCase
 
 TRAINING_ROWS = 1024
 FULL_SHARE = 2

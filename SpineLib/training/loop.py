@@ -16,11 +16,11 @@ from torch import nn
 
 from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress
+from SpineLib.datasets.film_case import FilmCase
 from SpineLib.training.augment import AUGMENTATIONS
 from SpineLib.training.augment.training_film import TrainingFilm
 from SpineLib.training.average import WeightAverage
 from SpineLib.training.config import Stage, TrainingConfig
-from SpineLib.training.datasets.film_case import FilmCase
 from SpineLib.training.judge import Judge
 from SpineLib.training.losses import LOSSES
 

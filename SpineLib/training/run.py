@@ -10,6 +10,8 @@ import torch
 
 from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress, part_of, silent
+from SpineLib.datasets import load_dataset
+from SpineLib.datasets.film_case import FilmCase
 from SpineLib.evaluation.film_study import score_films, segment_pixels, summary, write_scores
 from SpineLib.models.bundle import write_bundle
 from SpineLib.networks.factory import build_network
@@ -18,8 +20,6 @@ from SpineLib.training.augment.training_film import KEPT_LONG_SIDE, TrainingFilm
 from SpineLib.training.bundle_texts import bundle_metadata, model_card
 from SpineLib.training.config import TrainingConfig, read_config
 from SpineLib.training.curve_picture import draw_curves
-from SpineLib.training.datasets import load_dataset
-from SpineLib.training.datasets.film_case import FilmCase
 from SpineLib.training.loop import CURVES, Trainer
 from SpineLib.training.splits import split_by_patient
 

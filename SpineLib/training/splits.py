@@ -5,7 +5,7 @@ from collections import Counter
 
 import numpy as np
 
-from SpineLib.training.datasets.film_case import FilmCase
+from SpineLib.datasets.film_case import FilmCase
 
 
 def split_by_patient(

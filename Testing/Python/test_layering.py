@@ -19,7 +19,7 @@ FLOORS = (
     {"scene"},
     {"SpineSegmentation"},
 )
-RESEARCH = {"training", "evaluation", "synthesis"}
+RESEARCH = {"datasets", "training", "evaluation", "synthesis"}
 HEAVY = {"torch", "monai", "nibabel", "slicerio"}
 HEAVY_ALLOWED_IN = {"networks", "inference", "training"}
 APPLICATION = {"slicer", "vtk", "qt", "ctk", "vtkmodules", "PythonQt"}

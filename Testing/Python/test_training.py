@@ -17,8 +17,8 @@ from SpineLib.training.augment.geometry import View, look
 from SpineLib.training.augment.training_film import load_film
 from SpineLib.training.average import WeightAverage
 from SpineLib.training.config import read_config
-from SpineLib.training.datasets import ap_radiographs, film_folder, load_dataset
-from SpineLib.training.datasets.film_case import FilmCase
+from SpineLib.datasets import ap_radiographs, film_folder, load_dataset
+from SpineLib.datasets.film_case import FilmCase
 from SpineLib.training.losses import LOSSES
 from SpineLib.training.run import train
 from SpineLib.training.splits import split_by_patient

@@ -18,8 +18,8 @@ from SpineLib.evaluation.film_study import METRICS, FilmScore, score_films, segm
 from SpineLib.evaluation.film_views import VIEWS
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.training.config import read_config
-from SpineLib.training.datasets import load_dataset
-from SpineLib.training.datasets.film_case import FilmCase
+from SpineLib.datasets import load_dataset
+from SpineLib.datasets.film_case import FilmCase
 from SpineLib.training.splits import split_by_patient
 
 CONFIG = Path(__file__).resolve().parents[2] / "SpineLib" / "training" / "configs" / "ap_spine.json"

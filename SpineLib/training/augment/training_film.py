@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from SpineLib.datasets.film_case import FilmCase
 from SpineLib.inference.film_input import normalize
-from SpineLib.training.datasets.film_case import FilmCase
 
 KEPT_LONG_SIDE = 768
 LEVELS = 3

@@ -14,7 +14,7 @@ import numpy as np
 
 from SpineLib.core.errors import InputError
 from SpineLib.core.film import film_of
-from SpineLib.training.datasets.film_case import FilmCase
+from SpineLib.datasets.film_case import FilmCase
 
 VERTEBRAE = 17
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from SpineLib.core.errors import InputError
 from SpineLib.core.film import film_of
-from SpineLib.training.datasets.film_case import FilmCase
+from SpineLib.datasets.film_case import FilmCase
 
 MASK_SUFFIX = "_mask"
 FILM_SUFFIXES = {".png", ".jpg", ".jpeg", ".dcm", ".nrrd", ".mha", ".nii"}

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The data sets that training and evaluation can read: one file and one table line each."""
+"""Labeled data sets that training and evaluation read: one file and one table line each."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from SpineLib.core.errors import InputError
-from SpineLib.training.datasets import ap_radiographs, film_folder
-from SpineLib.training.datasets.film_case import FilmCase
+from SpineLib.datasets import ap_radiographs, film_folder
+from SpineLib.datasets.film_case import FilmCase
 
 DATASETS: dict[str, Callable[[Path], list[FilmCase]]] = {
     "ap_radiographs": ap_radiographs.load,
