@@ -25,6 +25,8 @@ def register(folder: Path) -> None:
         category=CATEGORY,
         sampleName=SAMPLE_NAME,
         thumbnailFileName=str(folder / f"{SAMPLE_NAME}.png"),
+        # Never fetched, for `load` opens the file; but Slicer takes no sample without an address.
+        uris=[film.as_uri()],
         fileNames=[film.name],
         nodeNames=[SAMPLE_NAME],
         customDownloader=load,

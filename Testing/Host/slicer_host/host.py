@@ -46,7 +46,7 @@ class Host:
 
         Afterwards the modules hear that the application has started.
         """
-        names = self.app.moduleManager().load_folder(Path(folder))
+        names = self.app.moduleManager().load_folder(Path(folder).resolve())
         self.app.startupCompleted.emit()
         return names
 
