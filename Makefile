@@ -24,7 +24,7 @@ help: ## list the targets
 	@printf '\nVariables: PYTHON=%s TORCH=%s TORCH_INDEX=(address of an extra package index, for the CPU build of torch)\n' "$(PYTHON)" "$(TORCH)"
 
 $(READY): $(LOCK) pyproject.toml
-	$(say) "Making the environment .venv (the first run downloads some 500 MB)"
+	$(say) "Making the environment .venv: torch and some 600 MB of packages, the first time (README: how to get the small CPU build of torch)"
 	@$(PYTHON) -c 'import sys; sys.exit(f"Python 3.10 or newer is needed, $(PYTHON) is {sys.version.split()[0]}: make PYTHON=python3.11 ..." if sys.version_info < (3, 10) else 0)'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || Testing/install-debian-packages python3-venv
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
