@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from SpineLib.core.errors import InputError
+from SpineLib.datasets.ap_radiographs import column_mask
 from SpineLib.synthesis.curve import Pose
 from SpineLib.synthesis.exposure import expose, sample_exposure
 from SpineLib.synthesis.marks import collimate, write_marks
@@ -13,7 +14,6 @@ from SpineLib.synthesis.morphometry import LABELED
 from SpineLib.synthesis.phantom import build_phantom, line_integrals
 from SpineLib.synthesis.projection import Camera
 from SpineLib.synthesis.vertebra import corners
-from SpineLib.training.datasets.ap_radiographs import column_mask
 
 FIELDS = ("trunk", "wide", "full")
 

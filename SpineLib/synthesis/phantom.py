@@ -108,8 +108,9 @@ def _cast(strands: list[Strand], camera: Camera) -> np.ndarray:
     """The line integrals of all strands. Points are cast many at a time, yet few enough to fit small memories."""
     cloud = np.zeros(camera.shape, np.float32)
     batch: list[tuple[np.ndarray, np.ndarray]] = []
+    stride = int(np.clip(camera.spacing_mm / 0.5, 1, 4))
     for strand in strands:
-        batch.append(strand_points(strand))
+        batch.append(strand_points(strand, stride if len(strand.path) > 20 * stride else 1))
         if sum(len(mass) for _, mass in batch) > POINTS_AT_ONCE:
             add_points(cloud, camera, *(np.concatenate(parts) for parts in zip(*batch, strict=True)))
             batch = []

@@ -122,9 +122,9 @@ def clavicles(poses: list[Pose], cage: Cage, rng: np.random.Generator) -> list[S
     return strands
 
 
-def strand_points(strand: Strand) -> tuple[np.ndarray, np.ndarray]:
-    """Points `(n, 3)` spread over the tube's section and the mass of each (mm²)."""
-    path = strand.path.astype(np.float32)
+def strand_points(strand: Strand, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Points `(n, 3)` spread over the tube and the mass of each (mm²); `stride` skips points of the path."""
+    path = strand.path[::stride].astype(np.float32)
     tangent = np.gradient(path, axis=0)
     step = np.linalg.norm(tangent, axis=1)
     tangent /= step[:, None]

@@ -2,9 +2,9 @@
 """Phantoms as labeled films, for training beside real ones."""
 
 from SpineLib.core.progress import Progress, silent
+from SpineLib.datasets.film_case import FilmCase
 from SpineLib.synthesis.film import ViewOptions, make_film
 from SpineLib.synthesis.run import film_seed
-from SpineLib.datasets.film_case import FilmCase
 
 TRAINING_ROWS = 1024
 FULL_SHARE = 2
