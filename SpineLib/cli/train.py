@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from SpineLib.cli.console import progress_log
+from SpineLib.core.errors import InputError
 
 
 def add(subparsers: Any) -> None:
@@ -17,6 +18,8 @@ def add(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if not arguments.config.is_file():
+        raise InputError(f"There is no configuration {arguments.config}.", "Give a JSON file.")
     from SpineLib.training.run import train
 
     bundle = train(arguments.config, arguments.data, arguments.output, progress_log())

@@ -77,18 +77,21 @@ def check(job: Job) -> None:
 
 def check_originals_stay(jobs: Sequence[Job]) -> None:
     """Raise InputError where a result would replace an image that is to be read."""
-    images = {_identity(job.image) for job in jobs if job.image.exists()}
+    images = {_identity(job.image) for job in jobs} - {None}
     for job in jobs:
         for path in job.files.values():
-            if path.exists() and _identity(path) in images:
+            if _identity(path) in images:
                 raise InputError(
                     f"The result {path.name} would replace the image itself.", "Choose another output folder."
                 )
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def _identity(path: Path) -> tuple[int, int] | None:
     """The file itself, under whatever name (links, and disks that do not tell capital letters from small ones)."""
-    status = path.stat()
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
     return status.st_dev, status.st_ino
 
 
@@ -173,6 +176,8 @@ def _write(job: Job, volume: Volume, result: SpineResult, progress: Progress) ->
 @contextmanager
 def _staging(output: Path) -> Iterator[Path]:
     """A folder inside the output folder, gone at the end; errors speak of the output folder instead."""
+    # Another job of a batch may have failed meanwhile and taken the folder away while it was still empty.
+    output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".spine-", dir=output) as folder:
         try:
             yield Path(folder)

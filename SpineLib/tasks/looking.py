@@ -44,10 +44,11 @@ class Looker:
     @classmethod
     def for_task(cls, task: str, options: SegmentOptions) -> "Looker":
         """The model and device that the options ask for. Raises ModelError and ResourceError."""
-        from SpineLib.inference.device import select
-
         model, folder = _wanted(task, options.model)
         bundle = _load(model, _state_of(folder))
+        # Only now, because it imports torch: an unknown or altered model is told at once.
+        from SpineLib.inference.device import select
+
         metadata = bundle.metadata
         return cls(
             bundle=bundle,
