@@ -246,6 +246,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         views.open_segment_editor(self.parameters.inputVolume, self.parameters.outputSegmentation)
 
     def _say(self, message: str, failed: bool = False) -> None:
+        self.ui.statusLabel.visible = True
         self.ui.statusLabel.text = message
         self.ui.statusLabel.styleSheet = "color: #c62828;" if failed else ""
         self.ui.logText.appendPlainText(message)

@@ -12,22 +12,22 @@ SAMPLE_NAME = "SpinePhantomFilm"
 
 def register(folder: Path) -> None:
     """Offer the film in `folder` (a module's Resources/SampleData) where Slicer has the Sample Data module."""
-    film = folder / f"{SAMPLE_NAME}.dcm"
     try:
         import SampleData
     except ImportError:
         return
+    film = folder / f"{SAMPLE_NAME}.nrrd"
 
-    def load(_source: Any) -> list[Any]:
-        return [slicer.util.loadVolume(str(film), {"name": SAMPLE_NAME, "singleFile": True})]
+    def load(_source: Any) -> Any:
+        # From the installed file itself: no download, no copy in the cache.
+        return slicer.util.loadVolume(str(film), {"name": SAMPLE_NAME})
 
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category=CATEGORY,
         sampleName=SAMPLE_NAME,
         thumbnailFileName=str(folder / f"{SAMPLE_NAME}.png"),
-        # Never fetched, for `load` opens the file; but Slicer takes no sample without an address.
-        uris=[film.as_uri()],
-        fileNames=[film.name],
-        nodeNames=[SAMPLE_NAME],
+        uris=film.as_uri(),
+        fileNames=film.name,
+        nodeNames=SAMPLE_NAME,
         customDownloader=load,
     )

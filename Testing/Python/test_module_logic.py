@@ -72,7 +72,9 @@ def test_wrong_options_are_told_in_one_sentence(logic: Any, options: dict[str, s
 
 
 @pytest.mark.parametrize(("picture", "words"), [(np.full((60, 40), 7, np.int16), ""), (np.zeros((1, 1), np.int16), "")])
-def test_an_unusable_film_is_refused_and_the_scene_stays(logic: Any, scene: Any, picture: np.ndarray, words: str) -> None:
+def test_an_unusable_film_is_refused_and_the_scene_stays(
+    logic: Any, scene: Any, picture: np.ndarray, words: str
+) -> None:
     with pytest.raises(InputError, match=words):
         logic.segment(add_film(picture), model=MODEL)
     assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 0

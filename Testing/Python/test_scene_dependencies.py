@@ -85,7 +85,9 @@ def test_torch_comes_through_the_pytorch_extension(dependencies: Any, pytorch_ex
     assert pytorch_extension == [{"askConfirmation": False, "torchVersionRequirement": ">=2.4"}]
 
 
-def test_a_missing_extension_is_named_before_anything_is_asked(dependencies: Any, without_torch: dict[str, str]) -> None:
+def test_a_missing_extension_is_named_before_anything_is_asked(
+    dependencies: Any, without_torch: dict[str, str]
+) -> None:
     with pytest.raises(ResourceError, match="Extensions Manager"):
         dependencies.ensure_installed(never)
 

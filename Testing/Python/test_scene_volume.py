@@ -100,7 +100,9 @@ def test_a_picture_file_has_no_known_spacing(volume_of: Any, tmp_path: Path) -> 
     assert not volume_of(node).spacing_known
 
 
-@pytest.mark.parametrize(("told", "understood"), [("ap", "ap"), ("lateral", "lateral"), ("oblique", None), (None, None)])
+@pytest.mark.parametrize(
+    ("told", "understood"), [("ap", "ap"), ("lateral", "lateral"), ("oblique", None), (None, None)]
+)
 def test_the_view_can_be_told_by_an_attribute(volume_of: Any, told: str | None, understood: str | None) -> None:
     node = add_film(PICTURE)
     node.SetAttribute("Spine.View", told)
