@@ -78,7 +78,7 @@ class Host:
         self.errors.clear()
         self.app.processEvents()
 
-    def wait_until(self, condition: Callable[[], Any], seconds: float = 30) -> Any:
+    def wait_until(self, condition: Callable[[], Any], seconds: float = 120) -> Any:
         """Keep the event loop running until `condition()` is true; TimeoutError after `seconds`."""
         deadline = time.monotonic() + seconds
         while not (result := condition()):
