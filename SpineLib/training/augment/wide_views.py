@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Films as practice has them: narrow or full-length, turned, cropped, bordered, inverted, with metal. Ours.
 
-A close view fills the canvas with the film or a part of it; a wide view shows the film small, amid surroundings that
-stand for the rest of a large detector.
+Close views fill the canvas with the film or a part of it; wide views show the film small, amid surroundings that stand
+for the rest of a large detector.
 """
 
 import math
@@ -15,9 +15,12 @@ from SpineLib.training.augment import exposure, objects
 from SpineLib.training.augment.geometry import View, look
 from SpineLib.training.augment.training_film import TrainingFilm
 
-WIDE_SHARE = 0.4
-WIDE_SCALES = (0.28, 0.85)
-CLOSE_SCALES = (0.85, 1.4)
+SCALES = (
+    # share of the pictures, size of the film in multiples of the canvas
+    (0.38, (0.28, 0.85)),  # wide: a full-length detector
+    (0.40, (0.85, 1.30)),  # close: the whole film
+    (0.22, (1.30, 2.80)),  # closer: a lumbar or thoracic part of it
+)
 SPINELESS_SHARE = 0.04
 
 
@@ -40,7 +43,7 @@ def draw(film: TrainingFilm, canvas: tuple[int, int], rng: np.random.Generator) 
 def random_view(shape: tuple[int, int], canvas: tuple[int, int], rng: np.random.Generator) -> View:
     """Scale, aspect, turn, mirror and place of a film of `shape` (rows, columns) on the canvas."""
     fitted = min(canvas[0] / shape[0], canvas[1] / shape[1])
-    scales = WIDE_SCALES if rng.random() < WIDE_SHARE else CLOSE_SCALES
+    scales = SCALES[int(rng.choice(len(SCALES), p=[share for share, _ in SCALES]))][1]
     scale = fitted * math.exp(rng.uniform(math.log(scales[0]), math.log(scales[1])))
     stretch = math.exp(rng.normal(0, 0.09))
     across, down = scale * stretch, scale / stretch
