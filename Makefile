@@ -18,7 +18,7 @@ READY := .venv/.ready
 LOCK := Testing/requirements.lock
 say = @printf '\n== %s\n'
 
-.PHONY: help demo test test-slow bench lint format pictures cmake-lists lock package clean
+.PHONY: help demo test test-slow bench lint format picture cmake-lists lock package clean
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 	@printf '\nVariables: PYTHON=%s TORCH=%s TORCH_INDEX=(address of an extra package index, for the CPU build of torch)\n' "$(PYTHON)" "$(TORCH)"
@@ -72,8 +72,8 @@ package: $(READY) ## build the wheel of SpineLib into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -l dist
 
-pictures: $(READY) ## make the pictures of the README and the sample film anew
-	$(BIN)/python Resources/make_pictures.py
+picture: demo ## make the demo's picture in the README anew
+	$(BIN)/python Resources/make_demo_picture.py "$(OUT)"
 
 cmake-lists: ## bring the file lists of the CMakeLists.txt files up to date
 	$(PYTHON) Testing/cmake_lists.py

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The centre line: where each vertebra stands and how it is turned.
+"""The center line: where each vertebra stands and how it is turned.
 
 World frame in mm: x to the patient's left (right in an AP film), y to the back, z upward; the upper endplate of the
 sacrum is at the origin. A vertebra's own axes are the same when it stands upright.
@@ -141,7 +141,7 @@ def _lean_to_balance(sizes: list[Size], coronal: np.ndarray, sagittal: np.ndarra
 
 
 def _stack(sizes: list[Size], rotations: list[np.ndarray]) -> list[np.ndarray]:
-    """Centres of the bodies, each standing on the disc below, the lowest disc on the origin."""
+    """Centers of the bodies, each standing on the disc below, the lowest disc on the origin."""
     point, centers = np.zeros(3), []
     for index, (size, rotation) in enumerate(zip(sizes, rotations, strict=True)):
         below = rotations[max(index - 1, 0)][:, 2]

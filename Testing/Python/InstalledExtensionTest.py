@@ -53,9 +53,7 @@ class InstalledExtensionTest(unittest.TestCase):
         if dependencies.missing_packages():
             self.skipTest("the network's packages are not installed")
         resources = Path(slicer.util.modulePath("SpineSegmentation")).parent / "Resources"
-        film = slicer.util.loadVolume(
-            str(resources / "SampleData" / "SpinePhantomFilm.dcm"), {"name": "Sample", "singleFile": True}
-        )
+        film = slicer.util.loadVolume(str(resources / "SampleData" / "SpinePhantomFilm.nrrd"))
         node = slicer.util.getModuleLogic("SpineSegmentation").segment(film)
         mask = slicer.util.arrayFromSegmentBinaryLabelmap(node, node.GetSegmentation().GetNthSegmentID(0), film)
         self.assertEqual(mask.shape, slicer.util.arrayFromVolume(film).shape)
