@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 import pytest
 from scene_fixtures import ORIENTATIONS, add_film
-from tasks_fixtures import MODEL, band, draw_film
+from tasks_fixtures import MODEL, band, draw_film, save_png
 
 from SpineLib.core.errors import Cancelled, InputError, ModelError, ResourceError, SpineError
 
@@ -173,3 +173,17 @@ def has_ended(process: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_a_folder_is_segmented_film_by_film(logic: Any, tmp_path: Path) -> None:
+    films = tmp_path / "films"
+    films.mkdir()
+    save_png(films / "one.png", draw_film())
+    output = logic.segmentFolder(films, tmp_path / "out", task="ap", resume=True)
+    assert output == tmp_path / "out"
+    assert (output / "one.seg.nrrd").is_file() and (output / "one.json").is_file()
+
+
+def test_a_missing_folder_is_told(logic: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no folder"):
+        logic.segmentFolder(tmp_path / "nowhere", tmp_path / "out")
