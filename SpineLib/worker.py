@@ -82,6 +82,7 @@ class Worker:
         self._channel = channel
         self._queue: SimpleQueue[Request | None] = SimpleQueue()
         self._pending: dict[Any, Request] = {}
+        self._warm = threading.Event()
         self._thread = threading.Thread(target=self._work, name="work", daemon=True)
 
     def serve(self, lines: TextIO) -> None:
@@ -106,8 +107,9 @@ class Worker:
         if command == "segment":
             self._enqueue(Request(content))
         elif command == "cancel":
-            if request in self._pending:
-                self._pending[request].cancelled.set()
+            pending = self._pending.get(request) if isinstance(request, str | int) else None
+            if pending is not None:
+                pending.cancelled.set()
         elif command == "ping":
             self._channel.send("pong", request)
         elif command != "shutdown":
@@ -122,22 +124,27 @@ class Worker:
         self._queue.put(request)
 
     def _refuse(self, request: Any, sentence: str) -> None:
-        self._channel.send("error", request, code=InputError.exit_code, sentence=sentence, hint="See SpineLib.worker.")
+        self._channel.send("error", request, **_content_of(InputError(sentence, "See SpineLib.worker.")))
 
     def _stop(self) -> None:
         for request in list(self._pending.values()):
             request.cancelled.set()
         self._queue.put(None)
-        if self._pending:
+        if self._warm.is_set() or self._pending:
             self._thread.join(PATIENCE_SECONDS)
 
     def _work(self) -> None:
         _warm_up()
+        self._warm.set()
         while (request := self._queue.get()) is not None:
-            self._answer(request)
-            self._pending.pop(request.id, None)
+            event, content = self._answer(request)
+            # Before the answer goes out: whoever hears it may use the same id again.
+            del self._pending[request.id]
+            self._channel.send(event, request.id, **content)
 
-    def _answer(self, request: Request) -> None:
+    def _answer(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """The last event of a request and its content."""
+
         def progress(fraction: float, message: str) -> None:
             if request.cancelled.is_set() or self._channel.closed:
                 raise Cancelled()
@@ -147,19 +154,17 @@ class Worker:
             job = job_of(request.content)
             result = do(job, progress)
         except SpineError as error:
-            self._fail(request, error)
+            return "error", _content_of(error)
         except Exception as error:
             # The panel must hear of every request's end, whatever went wrong; the trace goes to its log.
             self._channel.send("log", request.id, level="error", message=crash_report(error))
-            self._fail(request, SpineError("The program failed in an unexpected way.", "Its log says where."))
-        else:
-            files = {kind: str(path) for kind, path in job.files.items()}
-            self._channel.send(
-                "result", request.id, files=files, warnings=list(result.warnings), summary=summary(result)
-            )
+            return "error", _content_of(SpineError("The program failed in an unexpected way.", "Its log says where."))
+        files = {kind: str(path) for kind, path in job.files.items()}
+        return "result", {"files": files, "warnings": list(result.warnings), "summary": summary(result)}
 
-    def _fail(self, request: Request, error: SpineError) -> None:
-        self._channel.send("error", request.id, code=error.exit_code, sentence=error.sentence, hint=error.hint)
+
+def _content_of(error: SpineError) -> dict[str, Any]:
+    return {"code": error.exit_code, "sentence": error.sentence, "hint": error.hint}
 
 
 def job_of(content: dict[str, Any]) -> Job:

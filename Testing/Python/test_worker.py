@@ -117,6 +117,10 @@ def test_a_request_ends_with_a_result_and_its_files(talk, request_):
     assert result["summary"]["model"]["id"] == "tiny"
 
 
+def test_an_id_may_be_used_again_as_soon_as_its_request_has_ended(talk, request_):
+    assert [talk.answer(request_)[-1]["event"] for _ in range(10)] == ["result"] * 10
+
+
 def test_an_empty_result_is_a_result_with_a_warning(talk, request_, tmp_path):
     save_png(tmp_path / "film.png", draw_film(course=lambda row: -1000, seed=99))
     result = talk.answer(request_)[-1]
@@ -200,6 +204,7 @@ def test_a_waiting_request_can_be_cancelled_and_the_one_before_it_is_finished(ta
 
 def test_to_cancel_what_is_not_there_does_nothing(talk, request_):
     talk.say({"command": "cancel", "id": "unheard of"})
+    talk.say({"command": "cancel", "id": ["no", "id"]})
     assert talk.answer(request_)[-1]["event"] == "result"
 
 
