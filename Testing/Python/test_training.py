@@ -11,14 +11,14 @@ import SimpleITK as sitk
 import torch
 
 from SpineLib.core.errors import InputError
+from SpineLib.datasets import ap_radiographs, film_folder, load_dataset
+from SpineLib.datasets.film_case import FilmCase
 from SpineLib.models.loader import load
 from SpineLib.training.augment import AUGMENTATIONS, s1_fourteenfold
 from SpineLib.training.augment.geometry import View, look
 from SpineLib.training.augment.training_film import load_film
 from SpineLib.training.average import WeightAverage
 from SpineLib.training.config import read_config
-from SpineLib.datasets import ap_radiographs, film_folder, load_dataset
-from SpineLib.datasets.film_case import FilmCase
 from SpineLib.training.losses import LOSSES
 from SpineLib.training.run import train
 from SpineLib.training.splits import split_by_patient
@@ -166,7 +166,12 @@ def test_training_learns_resumes_and_writes_a_loadable_bundle(film_set, tmp_path
     metadata = load(folder).metadata
     assert metadata["validation"]["metrics"]["dice"]["mean"] > 0.8
     assert metadata["validation"]["metrics"]["dice"]["n"] == 2
-    assert {path.name for path in (folder / "training").iterdir()} >= {"config.json", "curves.jsonl", "curves.png", "split.csv"}
+    assert {path.name for path in (folder / "training").iterdir()} >= {
+        "config.json",
+        "curves.jsonl",
+        "curves.png",
+        "split.csv",
+    }
     curves = [json.loads(line) for line in (folder / "training" / "curves.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in curves] == list(range(1, 13))
     assert curves[-1]["loss"] < curves[0]["loss"]

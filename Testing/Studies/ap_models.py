@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from SpineLib.datasets import load_dataset
+from SpineLib.datasets.film_case import FilmCase
 from SpineLib.evaluation.film_study import METRICS, FilmScore, score_films, segment_pixels, summary, write_scores
 from SpineLib.evaluation.film_views import VIEWS
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.training.config import read_config
-from SpineLib.datasets import load_dataset
-from SpineLib.datasets.film_case import FilmCase
 from SpineLib.training.splits import split_by_patient
 
 CONFIG = Path(__file__).resolve().parents[2] / "SpineLib" / "training" / "configs" / "ap_spine.json"
