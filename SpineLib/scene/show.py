@@ -39,8 +39,9 @@ def show_result(result: SpineResult, volumeNode: Any, segmentationNode: Any = No
     slicer.mrmlScene.SaveStateForUndo()
     node = segmentationNode or _new_node(volumeNode)
     with slicer.util.NodeModify(node):
-        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        # The transform first: the reference geometry is taken relative to it, and files are written in that geometry.
         node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
+        node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         _fill(node, result)
     _place_beside(node, volumeNode)
     _set_display(node, is_film=1 in result.shape)

@@ -143,11 +143,12 @@ def test_shutting_down_ends_the_worker(logic: Any, qt_host: Any) -> None:
 def test_the_tree_is_ended_without_psutil_too(logic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    monkeypatch.setitem(sys.modules, "psutil", None)
     logic.segment(add_film(draw_film()), model=MODEL)
     process = logic.client.childPid
     os.kill(process, signal.SIGSTOP)
-    logic.client.shutdown()
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "psutil", None)
+        logic.client.shutdown()
     assert has_ended(process)
 
 
