@@ -146,3 +146,21 @@ def test_names_of_files_may_hold_any_letters(job):
     strange = replace(job, image=image, name="Röntgen 脊椎 ö")
     do(strange)
     assert all(path.is_file() for path in strange.files.values())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no limits of file size on Windows")
+def test_a_disk_that_fills_up_while_writing_leaves_nothing_and_is_told(job):
+    import resource
+
+    do(job)  # loads what writes files of its own
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+    later = replace(job, output=job.output.parents[1] / "later")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200, allowed[1]))
+    try:
+        with pytest.raises(ResourceError, match="full") as caught:
+            do(later)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+    assert str(later.output) in caught.value.hint
+    assert ".spine-" not in str(caught.value)
+    assert not later.output.exists()
