@@ -20,7 +20,7 @@ VIEW_ATTRIBUTE = "Spine.View"
 """Node attribute ("ap" or "lateral") with which a script can tell the view."""
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 VIEW_OF_DICOM_POSITION = {"AP": "ap", "PA": "ap", "LL": "lateral", "RL": "lateral", "LATERAL": "lateral"}
-VIEW_POSITION, PHOTOMETRIC = "0018,5101", "0028,0004"
+VIEW_POSITION = "0018,5101"
 SPACING_TAGS = ("0018,1164", "0028,0030")
 RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -28,8 +28,9 @@ RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 def volume_from_node(node: Any) -> Volume:
     """The film or scan of a vtkMRMLScalarVolumeNode (a vtkMRMLVectorVolumeNode becomes gray).
 
-    Bone is bright in it: films stored as MONOCHROME1, which Slicer shows with an inverted color table, are turned
-    round. Raises InputError for an empty node or a colored photograph.
+    Bone is bright in it. Slicer's DICOM reader (ITK) has turned MONOCHROME1 round while loading; a film that somebody
+    shows inverted, because its bone is dark, is turned round here. Raises InputError for an empty node or a colored
+    photograph.
     """
     if node is None or node.GetImageData() is None or node.GetImageData().GetNumberOfPoints() == 0:
         raise InputError("The input volume is empty.", "Load a film and choose it as the input volume.")
@@ -85,8 +86,11 @@ def _dicom_value(node: Any, tag: str) -> str:
 
 def _is_inverted(node: Any) -> bool:
     display = node.GetDisplayNode()
-    color = (display.GetColorNodeID() or "") if display is not None else ""
-    return _dicom_value(node, PHOTOMETRIC) == "MONOCHROME1" or color == "vtkMRMLColorTableNodeInvertedGrey"
+    if display is None:
+        return False
+    # A checkbox since Slicer 5.9; on top of the inverted color table it turns the display back again.
+    is_range_inverted = getattr(display, "GetInvertDisplayScalarRange", bool)()
+    return bool(is_range_inverted) != (display.GetColorNodeID() == "vtkMRMLColorTableNodeInvertedGrey")
 
 
 def _view(node: Any) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from io_fixtures import gray_film, write_dicom
 from scene_fixtures import ORIENTATIONS, add_film
 
 from SpineLib import io
@@ -82,6 +83,40 @@ def test_a_film_shown_inverted_is_turned_round(volume_of: Any, kind: type) -> No
     inverted = volume_of(node).voxels
     assert inverted.dtype == kind
     np.testing.assert_array_equal(inverted.astype(float) + upright, np.full(upright.shape, 15.0 + upright.max()))
+
+
+def test_the_checkbox_that_inverts_the_display_counts_as_the_inverted_color_table_does(volume_of: Any) -> None:
+    node = add_film(PICTURE)
+    node.CreateDefaultDisplayNodes()
+    node.GetDisplayNode().SetInvertDisplayScalarRange(True)
+    np.testing.assert_array_equal(volume_of(node).voxels[:, :, 0].T, PICTURE.max() - PICTURE)
+    node.GetDisplayNode().SetAndObserveColorNodeID("vtkMRMLColorTableNodeInvertedGrey")
+    np.testing.assert_array_equal(volume_of(node).voxels[:, :, 0].T, PICTURE)
+
+
+class Headers:
+    """Slicer's DICOM database, as far as one header goes."""
+
+    isOpen = True
+
+    def __init__(self, **values: str) -> None:
+        self.values = values
+
+    def instanceValue(self, _instance: str, tag: str) -> str:
+        return self.values.get(tag, "")
+
+
+@pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
+def test_bone_is_bright_on_dicom_films_as_slicer_loads_them(
+    volume_of: Any, kind: str, tmp_path: Path, monkeypatch: Any
+) -> None:
+    import slicer
+
+    path = write_dicom(tmp_path / "film.dcm", gray_film(), PhotometricInterpretation=kind)
+    node = slicer.util.loadVolume(str(path), {"singleFile": True})
+    node.SetAttribute("DICOM.instanceUIDs", "1.2.3")
+    monkeypatch.setattr(slicer, "dicomDatabase", Headers(**{"0028,0004": kind}), raising=False)
+    np.testing.assert_array_equal(volume_of(node).voxels, io.read(path).voxels)
 
 
 def test_pixels_of_exactly_one_millimeter_count_as_unknown_spacing(volume_of: Any) -> None:
