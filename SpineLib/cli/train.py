@@ -2,11 +2,15 @@
 """`spine train CONFIG [--data DIR] [-o DIR]`: train a model and write it as a bundle."""
 
 import argparse
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from SpineLib.cli.console import progress_log
-from SpineLib.core.errors import InputError
+from SpineLib.core.errors import InputError, ResourceError
+
+RESEARCH_PACKAGES = {"matplotlib": "matplotlib", "skimage": "scikit-image"}
+"""Packages of the extra `research` that training needs: import name -> name of the distribution."""
 
 
 def add(subparsers: Any) -> None:
@@ -20,6 +24,7 @@ def add(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     if not arguments.config.is_file():
         raise InputError(f"There is no configuration {arguments.config}.", "Give a JSON file.")
+    _check_research_packages()
     from SpineLib.training.run import train
 
     bundle = train(arguments.config, arguments.data, arguments.output, progress_log())
@@ -27,3 +32,14 @@ def run(arguments: argparse.Namespace) -> int:
         f"The model is in {bundle}; use it at once with --model {bundle}, or keep it with: spine models import {bundle}"
     )
     return 0
+
+
+def _check_research_packages() -> None:
+    """Tell before the hours of training what would be missed at their end."""
+    for name, package in RESEARCH_PACKAGES.items():
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise ResourceError(
+                f"Training needs the Python package {package}.", 'Install it: pip install "SpineLib[research]".'
+            ) from error

@@ -4,6 +4,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -281,3 +282,14 @@ def test_an_unexpected_error_is_one_line_without_and_a_trace_with_the_option(fil
     traced = spine(*options, "--traceback", PYTHONPATH=str(broken.parent))
     assert "ZeroDivisionError" in traced.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["matplotlib", "skimage"])
+def test_training_without_the_research_packages_is_told_before_it_begins(tmp_path, name):
+    config = REPOSITORY / "SpineLib" / "training" / "configs" / "ap_spine_s1.json"
+    output = tmp_path / "run"
+    without = f"import sys; sys.modules[{name!r}] = None; from SpineLib.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", without, "train", str(config), "--data", str(tmp_path), "-o", str(output)]
+    finished = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, encoding="utf-8", check=False)
+    assert_one_clear_line(finished, 4, "SpineLib[research]")
+    assert not output.exists()
