@@ -231,12 +231,17 @@ def _request(job: Job) -> dict[str, Any]:
 
 
 def _row(job: Job, folder: Path, event: dict[str, Any]) -> Row:
-    image = job.image.relative_to(folder).as_posix()
+    image = _shown_name(job, folder)
     if event["event"] == "error":
         return Row(image, "failed", " ".join(filter(None, (event["sentence"], event["hint"], event.get("log")))))
     told = event["summary"]
     status = "done" if told["found"] else "empty"
     return Row(image, status, " ".join(event["warnings"]), **_numbers(told["seconds"], told["measurements"]))
+
+
+def _shown_name(job: Job, folder: Path) -> str:
+    """The image's place in the folder; letters that are not UTF-8 become question marks."""
+    return job.image.relative_to(folder).as_posix().encode("utf-8", "replace").decode("utf-8")
 
 
 def _numbers(seconds: dict[str, float], measurements: Sequence[dict[str, Any]]) -> dict[str, float]:
@@ -257,7 +262,7 @@ def _row_of_earlier_result(job: Job, folder: Path) -> Row | None:
         numbers = _numbers(earlier["provenance"]["seconds"], earlier["measurements"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    image = job.image.relative_to(folder).as_posix()
+    image = _shown_name(job, folder)
     return Row(image, "kept", " ".join(earlier["warnings"]), **numbers) if same else None
 
 

@@ -5,6 +5,7 @@ import argparse
 import signal
 import sys
 import warnings
+from io import TextIOWrapper
 from types import FrameType, ModuleType
 from typing import NoReturn
 
@@ -36,6 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     signal.signal(signal.SIGTERM, _interrupt)
     warnings.simplefilter("ignore")
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A file name may hold letters that the terminal or pipe, on Windows above all, has no code for.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         with understandable_errors():
             parsed = _parser().parse_args(given)

@@ -47,6 +47,7 @@ def read(path: str | Path, view: str | None = None) -> Volume:
     path = Path(path)
     if view not in VIEWS:
         raise InputError(f"The view {view!r} is not known.", 'Give "ap", "lateral" or nothing.')
+    _check_name(path)
     try:
         is_folder = path.is_dir()
         head, digest = (b"", "") if is_folder else _head_and_digest(path)
@@ -67,6 +68,15 @@ def read(path: str | Path, view: str | None = None) -> Volume:
         ) from error
     source = {"path": path.name, "sha256": digest, **volume.source}
     return replace(volume, view=view or volume.view, source=source)
+
+
+def _check_name(path: Path) -> None:
+    """ITK ends the whole process on a name that is not UTF-8, as old disks and archives hold them."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError as error:
+        shown = str(path).encode("utf-8", "replace").decode("utf-8")
+        raise InputError(f"The name {shown} holds letters that are not UTF-8.", "Rename the file or folder.") from error
 
 
 def _head_and_digest(path: Path) -> tuple[bytes, str]:

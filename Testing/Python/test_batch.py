@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,3 +149,13 @@ def test_the_command_counts_and_exits_with_1_where_images_failed(films, tmp_path
     assert finished.stdout.splitlines()[0] == "4 images: 2 done, 1 empty, 1 failed"
     assert finished.stderr.splitlines() == [f"spine: 1 of 4 images failed. {tmp_path / 'out' / SUMMARY} says why."]
     assert json.loads((tmp_path / "out" / "a.json").read_text())["structures"][0]["name"] == "Spine"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only here a name may hold any bytes")
+def test_a_name_that_is_not_utf8_costs_that_image_only(tmp_path, template):
+    folder = tmp_path / "films"
+    save_png(folder / "a.png", draw_film(seed=1))
+    save_png(folder / "b.png", draw_film(seed=2)).rename(folder / os.fsdecode(b"r\xf6ntgen.png"))
+    rows = run_folder(folder, tmp_path / "out", template)
+    assert _statuses(rows) == {"a.png": "done", "r?ntgen.png": "failed"}
+    assert "Rename" in _summary(tmp_path / "out")["r?ntgen.png"]["message"]

@@ -107,3 +107,10 @@ def test_synthetic_films_can_be_made_segmented_and_evaluated(tmp_path, options):
     assert scored.returncode == 0, scored.stderr
     assert "dice: " in scored.stdout
     assert (tmp_path / "scores" / "scores.csv").is_file()
+
+
+def test_a_name_that_the_terminal_cannot_show_is_no_reason_to_fail(tmp_path, options):
+    image = save_png(tmp_path / "脊椎.png", draw_film(seed=99))
+    finished = spine("segment", image, *options, PYTHONIOENCODING="cp1252")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert _files(tmp_path / "out") == ["脊椎.json", "脊椎.seg.nrrd"]

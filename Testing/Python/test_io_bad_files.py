@@ -2,7 +2,9 @@
 """Each unusable file gets one clear sentence with a hint, nothing on standard error, and stays as it was."""
 
 import gzip
+import os
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -165,3 +167,11 @@ def test_a_segmentation_is_refused_as_an_image(tmp_path, capfd):
     result = SpineResult("ap_radiograph", mask.shape, np.eye(4), (Structure("Spine", mask, 1.0),))
     write_segmentation(result, tmp_path / "film.seg.nrrd")
     assert "is a segmentation" in _refusal(tmp_path / "film.seg.nrrd", capfd)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only here a name may hold any bytes")
+@pytest.mark.parametrize("suffix", ["png", "dcm", "nrrd"])
+def test_a_name_that_is_not_utf8_is_refused(tmp_path, capfd, suffix):
+    path = tmp_path / os.fsdecode(f"Röntgen.{suffix}".encode("latin-1"))
+    _whole_file(tmp_path, suffix).rename(path)
+    assert "R?ntgen" in _refusal(path, capfd)
