@@ -4,7 +4,7 @@
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -27,14 +27,22 @@ class Attempt:
 
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
+Change = Callable[[Device, str], None]
+"""Hears the device that takes over and why, in a sentence for the user."""
 Run = Callable[[Forward, Attempt], torch.Tensor]
 """Compute all logits with a network's forward, which takes any float image and answers in float32."""
 
 
-def probabilities(network: nn.Module, device: Device, run: Run, progress: Progress, windows: bool) -> torch.Tensor:
+def unheard(device: Device, sentence: str) -> None:
+    """Let changes of the device pass."""
+
+
+def probabilities(
+    network: nn.Module, device: Device, run: Run, progress: Progress, changed: Change, windows: bool
+) -> torch.Tensor:
     """Sigmoid of the logits that `run` computes, float32 on the CPU, by the first attempt that succeeds.
 
-    The network itself is neither moved nor changed. Each change of plan is told to `progress`.
+    The network itself is neither moved nor changed. Each change of plan is told to `progress` and `changed`.
     Raises ResourceError where the memory does not suffice anywhere, ModelError where the answer is not finite.
     """
     attempts = list(_plan(device, windows))
@@ -42,8 +50,9 @@ def probabilities(network: nn.Module, device: Device, run: Run, progress: Progre
         attempt = attempts.pop(0)
         if attempt.announcement:
             progress(0.0, attempt.announcement)
+            changed(attempt.device, attempt.announcement)
         try:
-            return _probabilities(network, attempt, run, progress)
+            return _probabilities(network, attempt, run, progress, changed)
         except MemoryError as error:
             raise _no_memory() from error
         # Builds without CUDA answer a move to it with an AssertionError.
@@ -70,12 +79,14 @@ def _plan(device: Device, windows: bool) -> Iterator[Attempt]:
     yield Attempt(host, "cpu", "The GPU could not do it; the CPU takes over.")
 
 
-def _probabilities(network: nn.Module, attempt: Attempt, run: Run, progress: Progress) -> torch.Tensor:
+def _probabilities(network: nn.Module, attempt: Attempt, run: Run, progress: Progress, changed: Change) -> torch.Tensor:
     """One attempt; once more in fp32 where a short precision overflowed."""
     with torch.inference_mode(), _repeatable():
         answer = run(_forward(network, attempt.device.name, attempt.device.dtype), attempt)
         if not answer.isfinite().all() and attempt.device.dtype != torch.float32:
-            progress(0.0, f"{attempt.device.precision} overflowed; the network runs again in fp32.")
+            announcement = f"{attempt.device.precision} overflowed; the network runs again in fp32."
+            progress(0.0, announcement)
+            changed(replace(attempt.device, dtype=torch.float32), announcement)
             answer = run(_forward(network, attempt.device.name, torch.float32), attempt)
         if not answer.isfinite().all():
             raise ModelError("The network's answer is not a number.", "The model may be damaged: verify it.")

@@ -10,7 +10,7 @@ from torch import nn
 
 from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress, silent
-from SpineLib.inference.attempts import Attempt, Forward, probabilities
+from SpineLib.inference.attempts import Attempt, Change, Forward, probabilities, unheard
 from SpineLib.inference.device import Device
 
 
@@ -21,13 +21,14 @@ def predict(
     overlap: float,
     device: Device,
     progress: Progress = silent,
+    changed: Change = unheard,
 ) -> torch.Tensor:
     """Probabilities `(1, C, *spatial)`, float32 on the CPU, from an image `(1, channels, *spatial)`.
 
     window: its size in pixels per axis. overlap: the share of it that neighbors have in common, 0 to below 1; there
     the logits are averaged, weighted to the windows' centers. `progress` hears of every window and may raise Cancelled.
     The network stays where it is. A GPU that lacks the memory first leaves the stitching to the host and then all to
-    the CPU, told to `progress`.
+    the CPU, told to `progress` and `changed`.
     """
     if len(window) != tensor.ndim - 2 or min(window) < 1 or not 0 <= overlap < 1:
         raise InputError(
@@ -58,7 +59,7 @@ def predict(
             device=attempt.stitch,
         )
 
-    return probabilities(network, device, run, progress, windows=True)
+    return probabilities(network, device, run, progress, changed, windows=True)
 
 
 def _count(size: Sequence[int], window: Sequence[int], overlap: float) -> int:

@@ -54,7 +54,7 @@ def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent
         affine=volume.affine,
         structures=(structure,),
         measurements=measurements,
-        warnings=_warnings(column),
+        warnings=(*looker.warnings, *_warnings(column)),
         provenance=provenance(looker, options, volume, watch.seconds),
     )
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model looking at a film: from pixels, or a window of them, to probabilities at the film's own resolution."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +30,12 @@ MIN_ASPECT = 0.45
 WINDOW_OVERLAP = 0.25
 
 
-@dataclass(frozen=True)
+@dataclass
 class Looker:
-    """A loaded model on a device. threshold: from which probability on a pixel is inside."""
+    """A loaded model on a device. threshold: from which probability on a pixel is inside.
+
+    device: where it runs; another one once the one asked for has failed, which `warnings` then tell.
+    """
 
     bundle: "Bundle"
     device: "Device"
@@ -40,6 +43,7 @@ class Looker:
     threshold: float
     looks_twice: bool
     sliding_window: bool
+    warnings: list[str] = field(default_factory=list)
 
     @classmethod
     def for_task(cls, task: str, options: SegmentOptions) -> "Looker":
@@ -65,7 +69,8 @@ class Looker:
         from SpineLib.inference.film_input import prepare
 
         tensor, placement = prepare(pixels, self.film_input, box)
-        return placement.restore(whole_image.predict(self.bundle.network, tensor, self.device, progress)[0, 0])
+        answer = whole_image.predict(self.bundle.network, tensor, self.device, progress, self._change)
+        return placement.restore(answer[0, 0])
 
     def look_closer(self, pixels: np.ndarray, box: Box, progress: Progress) -> np.ndarray:
         """As `look`, with windows of the network's size at twice its resolution where the options ask for them."""
@@ -84,8 +89,15 @@ class Looker:
             size=(2 * self.film_input.size[0], 2 * self.film_input.size[1]),
         )
         tensor, placement = prepare(pixels, doubled, box)
-        answer = sliding_window.predict(self.bundle.network, tensor, window, WINDOW_OVERLAP, self.device, progress)
+        answer = sliding_window.predict(
+            self.bundle.network, tensor, window, WINDOW_OVERLAP, self.device, progress, self._change
+        )
         return placement.restore(answer[0, 0])
+
+    def _change(self, device: "Device", sentence: str) -> None:
+        """Stay with what works: a second look need not fail first."""
+        self.device = device
+        self.warnings.append(sentence)
 
 
 def whole_view(pixels: np.ndarray) -> Box:

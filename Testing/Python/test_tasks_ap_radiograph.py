@@ -107,6 +107,21 @@ def test_sliding_windows_find_the_same_column(tiny_model):
     assert _dice(whole, finer) > 0.85
 
 
+def test_a_device_that_fails_is_replaced_named_and_told(tiny_model, monkeypatch):
+    import torch
+
+    from SpineLib.inference import device
+
+    # torch's shape-only device stands in for a GPU that promises to compute and then does not.
+    broken = device.Device("meta", torch.float32, "a GPU")
+    monkeypatch.setattr(device, "select", lambda *_: broken)
+    result = _run(_volume(draw_film(seed=99)), tiny_model, sliding_window=True)
+    assert _dice(_mask(result), band()) > 0.85
+    assert result.provenance["device"] == "cpu"
+    assert "GPU" not in result.provenance["device_note"]
+    assert result.warnings == ("The GPU could not do it; the CPU takes over.",)
+
+
 def test_without_a_spine_the_result_is_empty_and_says_so(tiny_model):
     result = _run(_volume(draw_film(course=lambda row: -1000, seed=99)), tiny_model)
     assert result.is_empty
