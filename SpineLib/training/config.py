@@ -17,7 +17,7 @@ class Stage:
     canvas: (rows, columns) of the training pictures. epochs: passes over the films. synthetic_share: share of pictures
     that come from the phantom. doubt: `{"below_dice", "weight"}`: training films on which the averaged network's Dice
     at the start of the stage is below the limit get that weight, because there the label is more often wrong than the
-    network.
+    network. augmentation: in place of the run's own.
     """
 
     canvas: tuple[int, int]
@@ -26,6 +26,7 @@ class Stage:
     learning_rate: float
     synthetic_share: float = 0.0
     doubt: dict[str, float] = field(default_factory=dict)
+    augmentation: str = ""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class Trainer:
         self.average = WeightAverage(self.network, config.average_decay)
         self.films, self.synthetic = films, synthetic
         self.validation = Judge([(case.pixels(), case.mask()) for case in validation], config.input, device)
-        self.draw, self.loss = AUGMENTATIONS[config.augmentation], LOSSES[config.loss]
+        self.loss = LOSSES[config.loss]
 
     def run(self, progress: Progress) -> nn.Module:
         """All stages; returns the averaged network."""
@@ -118,7 +118,8 @@ class Trainer:
         for start in range(0, len(order), stage.batch_size):
             chosen = [self.films[index] for index in order[start : start + stage.batch_size]]
             chosen = [self._maybe_synthetic(film, stage, rng) for film in chosen]
-            pictures, targets = zip(*(self.draw(film, stage.canvas, rng) for film in chosen), strict=True)
+            draw = AUGMENTATIONS[stage.augmentation or self.config.augmentation]
+            pictures, targets = zip(*(draw(film, stage.canvas, rng) for film in chosen), strict=True)
             weights = torch.tensor([film.weight for film in chosen])
             yield torch.stack(pictures)[:, None], torch.stack(targets)[:, None], weights
 

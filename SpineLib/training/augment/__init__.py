@@ -6,6 +6,7 @@ target, both `(rows, columns)` float32; the picture is in 0..1 as `inference.fil
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,4 +19,5 @@ Picture = tuple[torch.Tensor, torch.Tensor]
 AUGMENTATIONS: dict[str, Callable[[TrainingFilm, tuple[int, int], np.random.Generator], Picture]] = {
     "s1_fourteenfold": s1_fourteenfold.draw,
     "wide_views": wide_views.draw,
+    "close_views": partial(wide_views.draw, scales=wide_views.MANY_CLOSE),
 }

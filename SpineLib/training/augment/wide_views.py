@@ -15,21 +15,26 @@ from SpineLib.training.augment import exposure, objects
 from SpineLib.training.augment.geometry import View, look
 from SpineLib.training.augment.training_film import TrainingFilm
 
-SCALES = (
-    # share of the pictures, size of the film in multiples of the canvas
+Scales = tuple[tuple[float, tuple[float, float]], ...]
+"""Share of the pictures, size of the film in multiples of the canvas."""
+
+MANY_WIDE: Scales = (
     (0.38, (0.28, 0.85)),  # wide: a full-length detector
     (0.40, (0.85, 1.30)),  # close: the whole film
     (0.22, (1.30, 2.80)),  # closer: a lumbar or thoracic part of it
 )
+MANY_CLOSE: Scales = ((0.20, (0.28, 0.85)), (0.62, (0.85, 1.20)), (0.18, (1.20, 2.80)))
 SPINELESS_SHARE = 0.04
 
 
-def draw(film: TrainingFilm, canvas: tuple[int, int], rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def draw(
+    film: TrainingFilm, canvas: tuple[int, int], rng: np.random.Generator, scales: Scales = MANY_WIDE
+) -> tuple[torch.Tensor, torch.Tensor]:
     """One random view of the film."""
     if rng.random() < SPINELESS_SHARE:
         return normalize(exposure.change(objects.surroundings(canvas, rng), rng)), torch.zeros(canvas)
     shape = (film.levels[0][0].shape[0], film.levels[0][0].shape[1])
-    view = random_view(shape, canvas, rng)
+    view = random_view(shape, canvas, rng, scales)
     seen, inside = look(torch.stack(film.at_scale(max(view.scale))), shape, canvas, view)
     picture = exposure.develop(seen[0], rng)
     picture = objects.lay_around(picture, inside, rng)
@@ -40,11 +45,11 @@ def draw(film: TrainingFilm, canvas: tuple[int, int], rng: np.random.Generator) 
     return normalize(picture), seen[1] * inside * visible
 
 
-def random_view(shape: tuple[int, int], canvas: tuple[int, int], rng: np.random.Generator) -> View:
+def random_view(shape: tuple[int, int], canvas: tuple[int, int], rng: np.random.Generator, scales: Scales) -> View:
     """Scale, aspect, turn, mirror and place of a film of `shape` (rows, columns) on the canvas."""
     fitted = min(canvas[0] / shape[0], canvas[1] / shape[1])
-    scales = SCALES[int(rng.choice(len(SCALES), p=[share for share, _ in SCALES]))][1]
-    scale = fitted * math.exp(rng.uniform(math.log(scales[0]), math.log(scales[1])))
+    smallest, largest = scales[int(rng.choice(len(scales), p=[share for share, _ in scales]))][1]
+    scale = fitted * math.exp(rng.uniform(math.log(smallest), math.log(largest)))
     stretch = math.exp(rng.normal(0, 0.09))
     across, down = scale * stretch, scale / stretch
     spare = (abs(canvas[1] - shape[1] * across) / 2, abs(canvas[0] - shape[0] * down) / 2)
