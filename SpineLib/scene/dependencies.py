@@ -155,10 +155,13 @@ def _install_small(packages: list[Package]) -> None:
 
 
 def _pins(leave_out: set[str]) -> Iterator[str]:
+    pinned = set(leave_out)
     for distribution in importlib.metadata.distributions():
         name = distribution.metadata["Name"]
-        # A local version such as 2.5.0+cpu can be pinned; a broken entry without a name cannot.
-        if name and name.lower() not in leave_out:
+        # A local version such as 2.5.0+cpu can be pinned; a broken entry without a name cannot. Of two copies of a
+        # package the first on the path is the one in use, and pip refuses two pins.
+        if name and name.lower() not in pinned:
+            pinned.add(name.lower())
             yield f"{name}=={distribution.version}"
 
 

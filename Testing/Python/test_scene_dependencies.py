@@ -4,6 +4,7 @@
 import importlib.metadata
 import platform
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -129,3 +130,14 @@ def test_small_packages_are_held_to_what_is_installed(dependencies: Any, monkeyp
         dependencies.ensure_installed(lambda question: True)
     assert commands[0][:2] == ["no-such-distribution>=1.0", "--constraint"]
     assert f"numpy=={importlib.metadata.version('numpy')}" in constraints
+
+
+def test_of_two_copies_of_a_package_the_one_in_use_is_pinned(
+    dependencies: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("first", "second"):
+        entry = tmp_path / place / "twice-1.0.dist-info"
+        entry.mkdir(parents=True)
+        (entry / "METADATA").write_text(f"Name: twice\nVersion: 1.{place == 'second':d}\n", encoding="utf-8")
+        monkeypatch.syspath_prepend(str(tmp_path / place))
+    assert [pin for pin in dependencies._pins(leave_out=set()) if pin.startswith("twice")] == ["twice==1.1"]
