@@ -21,6 +21,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     table = evaluate(arguments.found, arguments.truth, arguments.output, progress_line())
     for metric, numbers in table.items():
-        print(f"{metric}: {', '.join(f'{name} {value}' for name, value in numbers.items() if value is not None)}")
+        print(describe(metric, numbers))
     print(f"  -> {arguments.output / 'scores.csv'}, {arguments.output / 'summary.json'}")
     return 0
+
+
+def describe(metric: str, numbers: dict[str, float | None]) -> str:
+    """One metric in a line: the mean and, where there are several films, its interval and the median."""
+    if "mean" not in numbers:
+        return f"{metric}: {numbers['n']}"
+    if numbers["n"] == 1:
+        return f"{metric}: {numbers['mean']}"
+    if not numbers["n"]:
+        return f"{metric}: undefined"
+    interval = f"95 % interval {numbers['low']} to {numbers['high']}"
+    return f"{metric}: mean {numbers['mean']}, {interval}, median {numbers['median']}, n {numbers['n']}"
