@@ -14,7 +14,7 @@ from scipy import ndimage
 
 MAX_GAP = 5.0
 """Largest interruption along the column: some five vertebrae."""
-MAX_SIDESTEP = 0.75
+MAX_SIDESTEP = 1.25
 """How far a continuation may lie beside the column's extrapolated course; grows with the gap by MAX_DRIFT."""
 MAX_DRIFT = 0.3
 MAX_SLOPE = 1.2
@@ -32,13 +32,19 @@ MIN_AREA_SHARE = 0.001
 """A column smaller than this share of the film is not believed."""
 MIN_MEAN_PROBABILITY = 0.70
 """A column of which the network is less sure on average is not believed."""
+UNDECIDED = 0.2
+"""Probabilities closer to the threshold than this are neither yes nor no."""
+MAX_DOUBT = 0.9
+"""A column is not believed on a film with more undecided pixels than this share of its own: on films they are its
+rim, a tenth of it to a half; on pictures of other things they are everywhere."""
 
 
 @dataclass(frozen=True)
 class Column:
     """The column's mask `(rows, columns)` bool and what speaks for it.
 
-    area_share: of the film. elongation: height over width. mean_probability: inside the mask. gaps: interruptions.
+    area_share: of the film. elongation: height over width. mean_probability: inside the mask. doubt: undecided pixels
+    of the whole film as a share of the mask's. gaps: interruptions.
     sides: the lateral edges of the film, "left" and "right" as seen, that the mask runs off.
     """
 
@@ -46,6 +52,7 @@ class Column:
     area_share: float
     elongation: float
     mean_probability: float
+    doubt: float
     gaps: int
     sides: tuple[str, ...]
 
@@ -56,6 +63,7 @@ class Column:
             self.area_share >= MIN_AREA_SHARE
             and self.elongation >= MIN_LENGTH
             and self.mean_probability >= MIN_MEAN_PROBABILITY
+            and self.doubt <= MAX_DOUBT
         )
 
     @property
@@ -100,6 +108,7 @@ def find_column(probability: np.ndarray, threshold: float) -> Column | None:
         area_share=float(mask.mean()),
         elongation=(pieces[-1].bottom - pieces[0].top) / width,
         mean_probability=float(probability[mask].mean()),
+        doubt=np.count_nonzero(np.abs(probability - threshold) < UNDECIDED) / np.count_nonzero(mask),
         gaps=sum(below.top > above.bottom for above, below in pairwise(pieces)),
         sides=_sides(mask, width),
     )

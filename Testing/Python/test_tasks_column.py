@@ -144,6 +144,20 @@ def test_a_band_the_network_is_unsure_of_is_not_believed():
     assert not _found(_band(value=0.55)).is_credible
 
 
+def test_a_band_on_a_film_that_the_network_is_undecided_about_is_not_believed():
+    probability = _band()
+    probability[:, 200:280] = 0.45
+    column = _found(probability)
+    assert column.doubt == pytest.approx(80 / (WIDTH + 1))
+    assert not column.is_credible
+
+
+def test_the_soft_rim_of_a_column_is_no_reason_to_doubt_it():
+    probability = _band()
+    probability[:, 125:130] = probability[:, 171:176] = 0.5
+    assert _found(probability).is_credible
+
+
 def test_a_thread_is_not_believed():
     probability = _band(top=100, bottom=200, width=1)
     assert not _found(probability).is_credible
