@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model looking at a film: from pixels, or a window of them, to probabilities at the film's own resolution."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,8 +76,6 @@ class Looker:
         """As `look`, with windows of the network's size at twice its resolution where the options ask for them."""
         if not self.sliding_window:
             return self.look(pixels, box, progress)
-        from dataclasses import replace
-
         from SpineLib.inference import sliding_window
         from SpineLib.inference.film_input import prepare
 
