@@ -292,4 +292,7 @@ class SpineSegmentationTest(ScriptedLoadableModuleTest):
         noise = numpy.random.default_rng(0).integers(0, 255, (1, 300, 120), dtype=numpy.uint8)
         volumeNode = slicer.util.addVolumeFromArray(noise, name="Noise")
         segmentationNode = SpineSegmentationLogic().segment(volumeNode, task="ap")
-        self.assertEqual(segmentationNode.GetSegmentation().GetNthSegmentID(0), "Spine")
+        segmentId = segmentationNode.GetSegmentation().GetNthSegmentID(0)
+        self.assertEqual(segmentId, "Spine")
+        mask = slicer.util.arrayFromSegmentBinaryLabelmap(segmentationNode, segmentId, volumeNode)
+        self.assertFalse(mask.any())

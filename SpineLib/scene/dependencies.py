@@ -35,8 +35,8 @@ class Package(NamedTuple):
 
 
 PACKAGES = (
-    Package("torch", "2.4", 250, "BSD-3-Clause"),
-    Package("monai", "1.3", 2, "Apache-2.0"),
+    Package("torch", "2.8", 250, "BSD-3-Clause"),
+    Package("monai", "1.5", 2, "Apache-2.0"),
     Package("safetensors", "0.4", 1, "Apache-2.0"),
     Package("slicerio", "1.1", 1, "MIT"),
 )

@@ -83,7 +83,7 @@ def test_the_question_names_size_and_license(dependencies: Any, pytorch_extensio
 
 def test_torch_comes_through_the_pytorch_extension(dependencies: Any, pytorch_extension: list[dict[str, Any]]) -> None:
     dependencies.ensure_installed(lambda question: True)
-    assert pytorch_extension == [{"askConfirmation": False, "torchVersionRequirement": ">=2.4"}]
+    assert pytorch_extension == [{"askConfirmation": False, "torchVersionRequirement": ">=2.8"}]
 
 
 def test_a_missing_extension_is_named_before_anything_is_asked(
