@@ -16,7 +16,7 @@ def predict(
     progress: Progress = silent,
     changed: Change = unheard,
 ) -> torch.Tensor:
-    """Probabilities `(1, C, *spatial)`, float32 on the CPU, from an image `(1, channels, *spatial)`.
+    """Probabilities `(B, C, *spatial)`, float32 on the CPU, from images `(B, channels, *spatial)`.
 
     The network stays where it is. A GPU that fails or lacks the memory is replaced by the CPU, told to `progress`
     and `changed`.

@@ -32,7 +32,8 @@ WINDOW_OVERLAP = 0.25
 
 @dataclass
 class Looker:
-    """A loaded model on a device. threshold: from which probability on a pixel is inside.
+    """A loaded model on a device. threshold: from which probability on a pixel is inside. mirrors: whether the answer
+    is the mean of those for the film and for its mirror image.
 
     device: where it runs; another one once the one asked for has failed, which `warnings` then tell.
     """
@@ -43,6 +44,7 @@ class Looker:
     threshold: float
     looks_twice: bool
     sliding_window: bool
+    mirrors: bool = False
     warnings: list[str] = field(default_factory=list)
 
     @classmethod
@@ -61,16 +63,20 @@ class Looker:
             threshold=float(metadata.get("threshold", 0.5)),
             looks_twice=bool(metadata.get("two_pass", False)) or options.sliding_window,
             sliding_window=options.sliding_window,
+            mirrors=bool(metadata.get("mirrored", False)),
         )
 
     def look(self, pixels: np.ndarray, box: Box, progress: Progress) -> np.ndarray:
         """Probabilities `(rows, columns)`, float32, of a film; 0 outside the box."""
+        import torch
+
         from SpineLib.inference import whole_image
         from SpineLib.inference.film_input import prepare
 
         tensor, placement = prepare(pixels, self.film_input, box)
-        answer = whole_image.predict(self.bundle.network, tensor, self.device, progress, self._change)
-        return placement.restore(answer[0, 0])
+        views = torch.cat([tensor, tensor.flip(3)]) if self.mirrors else tensor
+        answer = whole_image.predict(self.bundle.network, views, self.device, progress, self._change)[:, 0]
+        return placement.restore((answer[0] + answer[1].flip(1)) / 2 if self.mirrors else answer[0])
 
     def look_closer(self, pixels: np.ndarray, box: Box, progress: Progress) -> np.ndarray:
         """As `look`, with windows of the network's size at twice its resolution where the options ask for them."""

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The recipe for frontal films, with a real network that has learned to find drawn bands."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 from tasks_fixtures import CENTER, COLUMNS, ROWS, band, draw_film, install_tiny_model
@@ -9,6 +12,8 @@ from SpineLib import tasks
 from SpineLib.core.errors import Cancelled, InputError, ModelError, SpineError
 from SpineLib.core.result import SpineResult
 from SpineLib.core.volume import Volume
+from SpineLib.models.bundle import METADATA
+from SpineLib.models.catalogue import bundle_folder
 from SpineLib.tasks.options import SegmentOptions
 
 FLAT = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -236,3 +241,14 @@ def test_an_unknown_task_is_refused_with_the_known_ones():
 
 def test_the_center_of_the_drawn_film_is_inside_the_mask(tiny_model):
     assert _mask(_run(_volume(draw_film(seed=99)), tiny_model))[:, CENTER].all()
+
+
+def test_a_mirroring_model_treats_left_and_right_alike(tiny_model, user_models_folder, tmp_path):
+    folder = tmp_path / "mirroring"
+    shutil.copytree(bundle_folder(user_models_folder, tiny_model), folder)
+    metadata = json.loads((folder / METADATA).read_text())
+    (folder / METADATA).write_text(json.dumps({**metadata, "two_pass": False, "mirrored": True}))
+    film = draw_film(course=lambda row: 70, seed=99)
+    seen, mirrored = (_mask(_run(_volume(picture), str(folder))) for picture in (film, film[:, ::-1].copy()))
+    assert np.array_equal(seen, mirrored[:, ::-1])
+    assert _dice(seen, band(course=lambda row: 70)) > 0.9
