@@ -71,7 +71,10 @@ def test_wrong_options_are_told_in_one_sentence(logic: Any, options: dict[str, s
     assert temporary_folders() == []
 
 
-@pytest.mark.parametrize(("picture", "words"), [(np.full((60, 40), 7, np.int16), ""), (np.zeros((1, 1), np.int16), "")])
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [(np.full((60, 40), 7, np.int16), "the same value"), (np.zeros((1, 1), np.int16), "1 x 1 pixels")],
+)
 def test_an_unusable_film_is_refused_and_the_scene_stays(
     logic: Any, scene: Any, picture: np.ndarray, words: str
 ) -> None:
