@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy
 import slicer
+import vtk
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import (
     ScriptedLoadableModule,
@@ -156,7 +157,7 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def onSceneStartClose(self, caller: Any, event: Any) -> None:
         self.onCancel()
-        self.parameters = None
+        self._watch(None)
 
     def onSceneEndClose(self, caller: Any, event: Any) -> None:
         self._showResult(None)
@@ -164,13 +165,20 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def useParameterNode(self) -> None:
         """Show the choices kept in the scene, after filling in what is not chosen yet."""
-        self.parameters = Parameters(self.logic.getParameterNode())
+        self._watch(Parameters(self.logic.getParameterNode()))
         self.parameters.chooseInput()
         self.updatePanel()
 
-    def updatePanel(self) -> None:
+    def _watch(self, parameters: Parameters | None) -> None:
+        """Take these choices for the panel's, and follow what scripts change in them."""
+        self.removeObservers(self.updatePanel)
+        self.parameters = parameters
+        if parameters is not None:
+            self.addObserver(parameters.node, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
+
+    def updatePanel(self, caller: Any = None, event: Any = None) -> None:
         """Bring the widgets in line with the choices; their signals are ignored meanwhile."""
-        if self.parameters is None:
+        if self._updating or self.parameters is None:
             return
         self._updating = True
         ui, chosen = self.ui, self.parameters
@@ -187,10 +195,12 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         """Keep what the user chose."""
         if self._updating or self.parameters is None:
             return
+        self._updating = True
         self.parameters.inputVolume = self.ui.inputSelector.currentNode()
         self.parameters.outputSegmentation = self.ui.outputSelector.currentNode()
         self.parameters.task = self.ui.viewCombo.currentData
         self.parameters.model = self.ui.modelCombo.currentData
+        self._updating = False
         self.updatePanel()
 
     def onSegment(self) -> None:

@@ -59,6 +59,12 @@ def test_a_label_map_is_not_offered_as_a_film(panel: Any, scene: Any) -> None:
     assert panel.ui.inputSelector.nodeCount() == 0
 
 
+def test_the_panel_follows_what_a_script_chooses(ready: Any) -> None:
+    other = add_film(draw_film())
+    ready.logic.getParameterNode().SetNodeReferenceID("InputVolume", other.GetID())
+    assert ready.ui.inputSelector.currentNode() is other
+
+
 def test_the_model_shows_its_license_and_time(ready: Any) -> None:
     assert "License: Apache-2.0" in ready.ui.modelDetails.text
 
