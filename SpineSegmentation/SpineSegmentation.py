@@ -184,8 +184,8 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         ui, chosen = self.ui, self.parameters
         ui.inputSelector.setCurrentNode(chosen.inputVolume)
         ui.outputSelector.setCurrentNode(chosen.outputSegmentation)
-        self._fill(ui.viewCombo, model_choice.views(), chosen.task)
-        self._fill(ui.modelCombo, model_choice.models(chosen.task), chosen.model)
+        model_choice.fill(ui.viewCombo, model_choice.views(), chosen.task)
+        model_choice.fill(ui.modelCombo, model_choice.models(chosen.task), chosen.model)
         model = ui.modelCombo.currentData
         ui.modelDetails.text = model_choice.describe(model) if model else _("No model is installed for this view.")
         self._updating = False
@@ -196,10 +196,9 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
         if self._updating or self.parameters is None:
             return
         self._updating = True
-        self.parameters.inputVolume = self.ui.inputSelector.currentNode()
-        self.parameters.outputSegmentation = self.ui.outputSelector.currentNode()
-        self.parameters.task = self.ui.viewCombo.currentData
-        self.parameters.model = self.ui.modelCombo.currentData
+        ui, chosen = self.ui, self.parameters
+        chosen.inputVolume, chosen.outputSegmentation = ui.inputSelector.currentNode(), ui.outputSelector.currentNode()
+        chosen.task, chosen.model = ui.viewCombo.currentData, ui.modelCombo.currentData
         self._updating = False
         self.updatePanel()
 
@@ -273,16 +272,9 @@ class SpineSegmentationWidget(ScriptedLoadableModuleWidget, VTKObservationMixin)
 
     def _showResult(self, result: SpineResult | None) -> None:
         self.ui.resultsButton.collapsed = result is None
-        warnings = result.warnings if result is not None else ()
-        self.ui.warningsLabel.text = "\n".join(warnings)
-        self.ui.warningsLabel.visible = bool(warnings)
+        self.ui.warningsLabel.text = "\n".join(result.warnings) if result is not None else ""
+        self.ui.warningsLabel.visible = bool(self.ui.warningsLabel.text)
         result_view.fill_table(self.ui.resultTable, result_view.rows_of(result) if result is not None else [])
-
-    def _fill(self, combo: Any, choices: list[model_choice.Choice], value: str | None) -> None:
-        combo.clear()
-        for choice in choices:
-            combo.addItem(choice.text, choice.value)
-        combo.setCurrentIndex(max(combo.findData(value), 0) if choices else -1)
 
 
 class SpineSegmentationTest(ScriptedLoadableModuleTest):

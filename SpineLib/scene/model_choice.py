@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the panel offers to choose from: views and models, in words, from the catalogue. Loads no network."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from SpineLib.models import catalogue
 
@@ -33,6 +33,14 @@ def describe(model_id: str) -> str:
     entry = catalogue.find(model_id)
     parts = [f"License: {entry.license}", _time(entry.expected_seconds)]
     return " · ".join(part for part in parts if part) + (f"\n{entry.license_note}" if entry.license_note else "")
+
+
+def fill(combo: Any, choices: list[Choice], value: str | None) -> None:
+    """Let a combo box offer `choices`; the one of `value` is chosen, else the first."""
+    combo.clear()
+    for choice in choices:
+        combo.addItem(choice.text, choice.value)
+    combo.setCurrentIndex(max(combo.findData(value), 0) if choices else -1)
 
 
 def _time(seconds: dict[str, float]) -> str:
