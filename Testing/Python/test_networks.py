@@ -10,8 +10,9 @@ from SpineLib.networks.factory import NETWORKS, build_network
 SMALL = {
     "unet": {"width": "light"},
     "light_unet": {"features": (16, 32, 64, 128, 256)},
+    "residual_unet": {},
 }
-PARAMETERS = {"unet": 1_948_129, "light_unet": 1_948_612}
+PARAMETERS = {"unet": 1_948_129, "light_unet": 1_948_612, "residual_unet": 1_627_261}
 
 
 def build(name: str) -> torch.nn.Module:
@@ -45,7 +46,7 @@ def test_a_few_steps_overfit_one_film(name):
     picture = torch.rand(1, 1, 64, 64)
     target = torch.zeros_like(picture)
     target[..., 24:40] = 1
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    optimizer = torch.optim.Adam(network.parameters(), lr=5e-2)
     losses = []
     for _ in range(40):
         loss = torch.nn.functional.binary_cross_entropy_with_logits(network(picture), target)
@@ -87,7 +88,7 @@ def test_bf16_and_fp32_agree(name):
 
 
 def test_unknown_network_names_the_known_ones():
-    with pytest.raises(ModelError, match="light_unet, unet"):
+    with pytest.raises(ModelError, match="light_unet, residual_unet, unet"):
         build_network("nonsense", 2, 1, 1)
 
 
