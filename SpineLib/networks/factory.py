@@ -7,6 +7,7 @@ from torch import nn
 
 from SpineLib.core.errors import ModelError
 from SpineLib.networks.light_unet import light_unet
+from SpineLib.networks.msff.network import msff
 from SpineLib.networks.padded import Padded
 from SpineLib.networks.residual_unet import residual_unet
 from SpineLib.networks.unet import unet
@@ -16,6 +17,7 @@ NETWORKS = {
     "unet": (unet, 16),
     "light_unet": (light_unet, 32),
     "residual_unet": (residual_unet, 16),
+    "msff": (msff, 16),
 }
 
 
