@@ -7,13 +7,17 @@ from torch import nn
 
 from SpineLib.core.errors import ModelError
 from SpineLib.networks.light_unet import light_unet
+from SpineLib.networks.msff.network import msff
 from SpineLib.networks.padded import Padded
+from SpineLib.networks.residual_unet import residual_unet
 from SpineLib.networks.unet import unet
 
 NETWORKS = {
     # name: (builder, factor by which the deepest map is smaller than the input)
     "unet": (unet, 16),
     "light_unet": (light_unet, 32),
+    "residual_unet": (residual_unet, 16),
+    "msff": (msff, 16),
 }
 
 

@@ -10,8 +10,10 @@ from SpineLib.networks.factory import NETWORKS, build_network
 SMALL = {
     "unet": {"width": "light"},
     "light_unet": {"features": (16, 32, 64, 128, 256)},
+    "residual_unet": {},
+    "msff": {"variant": "small"},
 }
-PARAMETERS = {"unet": 1_948_129, "light_unet": 1_948_612}
+PARAMETERS = {"unet": 1_948_129, "light_unet": 1_948_612, "residual_unet": 1_627_261, "msff": 1_400_877}
 
 
 def build(name: str) -> torch.nn.Module:
@@ -33,7 +35,12 @@ def test_logits_have_the_input_size(name, size):
 @pytest.mark.parametrize("name", SMALL)
 def test_gradient_reaches_every_parameter(name):
     network = build(name)
-    network(torch.rand(2, 1, 96, 64)).square().mean().backward()
+    image = torch.rand(2, 1, 96, 64)
+    network(image).square().mean().backward()
+    # A gain that starts at zero (MSFF has one) lets nothing through to what lies behind it before the first step.
+    torch.optim.SGD(network.parameters(), lr=0.1).step()
+    network.zero_grad()
+    network(image).square().mean().backward()
     starved = [label for label, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
     # A bias before batch normalization is taken out again by it: its gradient is zero by mathematics.
     assert [label for label in starved if not label.endswith("conv.bias")] == []
@@ -45,7 +52,7 @@ def test_a_few_steps_overfit_one_film(name):
     picture = torch.rand(1, 1, 64, 64)
     target = torch.zeros_like(picture)
     target[..., 24:40] = 1
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    optimizer = torch.optim.Adam(network.parameters(), lr=5e-2)
     losses = []
     for _ in range(40):
         loss = torch.nn.functional.binary_cross_entropy_with_logits(network(picture), target)
@@ -87,7 +94,7 @@ def test_bf16_and_fp32_agree(name):
 
 
 def test_unknown_network_names_the_known_ones():
-    with pytest.raises(ModelError, match="light_unet, unet"):
+    with pytest.raises(ModelError, match="light_unet, msff, residual_unet, unet"):
         build_network("nonsense", 2, 1, 1)
 
 
