@@ -72,8 +72,10 @@ package: $(READY) ## build the wheel of SpineLib into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@ls -l dist
 
-picture: demo ## make the demo's picture in the README anew
+picture: demo ## make the pictures in the README anew
+	@Testing/install-debian-packages
 	$(BIN)/python Resources/make_demo_picture.py "$(OUT)"
+	QT_QPA_PLATFORM=offscreen $(BIN)/python Resources/make_panel_picture.py
 
 cmake-lists: ## bring the file lists of the CMakeLists.txt files up to date
 	$(PYTHON) Testing/cmake_lists.py
