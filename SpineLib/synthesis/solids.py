@@ -28,7 +28,7 @@ def inside(distance: np.ndarray, edge: float) -> np.ndarray:
     return np.clip(share, 0, 1, out=share)
 
 
-def _to_ellipsoid(point: Sequence[np.ndarray], axes: Sequence[np.ndarray | np.float32]) -> np.ndarray:
+def ellipsoid_distance(point: Sequence[np.ndarray], axes: Sequence[np.ndarray | np.float32]) -> np.ndarray:
     """Distance to the surface of an ellipsoid with half axes `axes`, to first order; exact on the surface."""
     parts = [coordinate / axis for coordinate, axis in zip(point, axes, strict=True)]
     stretched = np.sqrt(sum(part * part for part in parts))
@@ -76,7 +76,7 @@ class Tube:
         a = np.float32(self.start[0]) + along * np.float32(self.end[0] - self.start[0])
         b = np.float32(self.start[1]) + along * np.float32(self.end[1] - self.start[1])
         cap = np.minimum(a, b)
-        distance = _to_ellipsoid((x, y, beyond), (a, b, cap))
+        distance = ellipsoid_distance((x, y, beyond), (a, b, cap))
         return distance, distance + np.float32(self.wall)
 
     def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -146,7 +146,7 @@ class Shell:
     def distances(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Signed distances in mm, negative inside: to the outer surface and to the inside of the wall."""
         a, b, c = (np.float32(axis) for axis in self.axes)
-        distance = _to_ellipsoid((x, y, z), (a, b, c))
+        distance = ellipsoid_distance((x, y, z), (a, b, c))
         return distance, distance + np.float32(self.wall)
 
     def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
