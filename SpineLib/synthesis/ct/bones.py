@@ -17,7 +17,7 @@ DENSER = {"L": 1.0, "T": 1.15, "C": 1.5}
 """Spongy bone by region as a multiple of the lumbar one."""
 ARCH_DENSER = np.float32(1.5)
 """Spongy bone of the arch as a multiple of the body's."""
-ROUGH_MM = 0.3
+ROUGH_MM = 0.35
 """How uneven the processes are."""
 BAND_SHARE = 0.3
 """Height of the zone under a sunken endplate that counts as fractured, as a share of the healthy height; our choice."""
@@ -28,11 +28,11 @@ FAR = np.float32(1e3)
 
 def paint_spine(canvas: Canvas, person: Person, values: dict[str, float], rng: np.random.Generator) -> None:
     """Discs, sacrum, then the vertebrae from the lowest upward; where two touch, the lower one keeps the label."""
-    grain, fine = Grain(rng, 0.9), Grain(rng, 0.45)
+    grain, fine, rough = Grain(rng, 0.9), Grain(rng, 0.45), Grain(rng, 2.5)
     paint_discs(canvas, person.vertebrae, values, rng)
     paint_solids(canvas, person.sacrum, values, grain, SACRUM.code)
     for vertebra in person.vertebrae:
-        _paint_vertebra(canvas, vertebra, values, grain, fine)
+        _paint_vertebra(canvas, vertebra, values, (grain, fine, rough))
 
 
 def paint_solids(canvas: Canvas, solids: list[Placed], values: dict[str, float], grain: Grain, label: int = 0) -> None:
@@ -84,7 +84,9 @@ def _union(
     return window, outer, inner
 
 
-def _paint_vertebra(canvas: Canvas, vertebra: Vertebra, values: dict[str, float], grain: Grain, fine: Grain) -> None:
+def _paint_vertebra(
+    canvas: Canvas, vertebra: Vertebra, values: dict[str, float], grains: tuple[Grain, Grain, Grain]
+) -> None:
     pose = vertebra.pose
     reach = np.zeros((1, 3)) if vertebra.body is None else _body_box(vertebra)
     also = reach @ pose.rotation.T + pose.center
@@ -92,9 +94,10 @@ def _paint_vertebra(canvas: Canvas, vertebra: Vertebra, values: dict[str, float]
     if drawn is None:
         return
     window, outer, inner = drawn
-    rough = np.float32(ROUGH_MM) * grain.on(window)
-    outer += rough
-    inner += rough
+    grain, fine, rough = grains
+    uneven = np.float32(ROUGH_MM) * rough.on(window)
+    outer += uneven
+    inner += uneven
     trabecular = np.float32(DENSER[vertebra.level[0]] * values["trabecular"])
     spongy = np.full(outer.shape, ARCH_DENSER * trabecular)
     fractured = np.zeros(outer.shape, bool)
@@ -114,7 +117,7 @@ def _paint_vertebra(canvas: Canvas, vertebra: Vertebra, values: dict[str, float]
         bone = _body_bone(vertebra, (x, y, z), healthy, trabecular, values["cement"])
         spongy[within] = np.where(solid <= 0, bone, spongy[within])
         if vertebra.fracture is not None:
-            _break_body(vertebra, (x, y, z), healthy, grain.on(own), (shell[within], spongy[within], fractured[within]))
+            _break_body(vertebra, (x, y, z), healthy, rough.on(own), (shell[within], spongy[within], fractured[within]))
             fractured[within] &= solid <= 0
     spongy *= 1 + np.float32(0.14) * grain.on(window) + np.float32(0.1) * fine.on(window)
     if vertebra.fracture is not None and vertebra.fracture.part:

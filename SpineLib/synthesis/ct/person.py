@@ -129,7 +129,8 @@ def _surroundings(
     body = build_body(poses, cage, build, rng)
     neck = [pose for pose in poses if pose.level not in ("C1", "C2")]
     hip_solids, hip_strands = hips(build.scale, rng.normal(1.0, 0.04))
-    skull, jaw, soft_head = head(neck, build.scale)
+    # The last solid of the film's head stands for C1 and C2, which are whole here.
+    (*skull, _), jaw, soft_head = head(neck, build.scale)
     body.flesh.extend(soft_head)
     strands = [*ribs(poses, cage, rng), *clavicles(poses, cage, rng), *hip_strands, *foramina(build.scale), *jaw]
     strands += shoulder_blades(poses, cage, build.scale, rng)

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from SpineLib.synthesis.ct.grid import enlarged
+
 AIR_HU, MOST_HU = -1024, 3071
+SHARP = 0.3
+"""Kernels from here on raise edges."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,10 @@ def scan(
     parts: thin slices that one slice averages. metal: bool like `values`, where streaks start.
     """
     image = _averaged(values, parts)
-    _apply_kernel(image, scanner.kernel)
+    _apply_kernel(image, scanner.kernel, spacing_mm)
     _harden(image, scanner.cupping_hu, rng)
     if scanner.noise_hu > 0:
-        image += _noise(image.shape, scanner, rng)
+        image += _noise(image.shape, spacing_mm, scanner, rng)
         _starve(image, spacing_mm, scanner, rng)
     if metal is not None:
         _streak(image, _averaged(metal.astype(np.float32), parts) > 0.3, spacing_mm, rng)
@@ -62,14 +66,21 @@ def _averaged(values: np.ndarray, parts: int) -> np.ndarray:
     return values.reshape(*values.shape[:2], -1, parts).mean(axis=-1, dtype=np.float32)
 
 
-def _apply_kernel(image: np.ndarray, kernel: float) -> None:
-    """Blur within the slice for soft kernels, raised edges for sharp ones."""
-    sigma = 0.35 + 0.35 * max(-kernel, 0)
-    for axis in (0, 1):
-        ndimage.gaussian_filter1d(image, sigma, axis, output=image, truncate=2.5)
-    if kernel > 0.2:
-        smooth = ndimage.gaussian_filter(image, (0.9, 0.9, 0), truncate=2.0)
+def _apply_kernel(image: np.ndarray, kernel: float, spacing_mm: np.ndarray) -> None:
+    """Blur within the slice, more for soft kernels, and raised edges for sharp ones."""
+    _blur(image, 0.45 + 0.4 * max(-kernel, 0), spacing_mm)
+    if kernel > SHARP:
+        smooth = image.copy()
+        _blur(smooth, 1.0, spacing_mm)
         image += np.float32(0.5 * kernel) * (image - smooth)
+
+
+def _blur(image: np.ndarray, size_mm: float, spacing_mm: np.ndarray) -> None:
+    """Gaussian blur within the slices, in place; on voxels much larger than it, nothing happens."""
+    for axis in (0, 1):
+        sigma = size_mm / spacing_mm[axis]
+        if sigma > 0.2:
+            ndimage.gaussian_filter1d(image, sigma, axis, output=image, truncate=2.5)
 
 
 def _harden(image: np.ndarray, cupping_hu: float, rng: np.random.Generator) -> None:
@@ -80,15 +91,14 @@ def _harden(image: np.ndarray, cupping_hu: float, rng: np.random.Generator) -> N
     image += shade[..., None] * np.clip((image + 900) / 900, 0, 1)
 
 
-def _noise(shape: tuple[int, ...], scanner: Scanner, rng: np.random.Generator) -> np.ndarray:
+def _noise(shape: tuple[int, ...], spacing_mm: np.ndarray, scanner: Scanner, rng: np.random.Generator) -> np.ndarray:
     """Noise whose color follows the kernel: coarse grains for soft, fine ones for sharp kernels."""
     noise = rng.standard_normal(shape, np.float32)
-    if scanner.kernel < 0.6:
-        sigma = 0.45 + 0.4 * (0.6 - scanner.kernel)
-        for axis in (0, 1):
-            ndimage.gaussian_filter1d(noise, sigma, axis, output=noise, truncate=2.5)
+    if scanner.kernel > SHARP:
+        # Sharp kernels raise high frequencies: neighbors differ more than chance would have it.
+        noise[1:] -= np.float32(0.45 * scanner.kernel) * noise[:-1]
     else:
-        noise -= np.float32(0.8) * ndimage.uniform_filter1d(noise, 3, axis=0)
+        _blur(noise, 0.6 + 0.5 * (SHARP - scanner.kernel), spacing_mm)
     noise *= np.float32(scanner.noise_hu / max(float(noise[:, :, :: max(shape[2] // 8, 1)].std()), 1e-6))
     return noise
 
@@ -115,10 +125,10 @@ def _streak(image: np.ndarray, metal: np.ndarray, spacing_mm: np.ndarray, rng: n
         field = np.zeros(image.shape[:2], np.float32)
         for middle in ndimage.center_of_mass(metal[..., k], pieces, range(1, min(count, 4) + 1)):
             across, along = (i - middle[0]) * spacing_mm[0], (j - middle[1]) * spacing_mm[1]
-            turn = (np.degrees(np.arctan2(along, across)).astype(int) + 3 * int(k)) % 360
+            turn = (np.degrees(np.arctan2(along, across)).astype(int)) % 360
             field += rays[turn] / (1 + np.hypot(across, along) / 14)
         gap = ndimage.gaussian_filter(metal[..., k].astype(np.float32), (14 / spacing_mm[0], 4 / spacing_mm[1]))
-        field = 160 * size * field - 700 * gap
+        field = 100 * size * field - 450 * gap
         image[..., k] += np.where(metal[..., k], 0, field)
 
 
@@ -137,8 +147,10 @@ def scan_randomized(values: np.ndarray, parts: int, spacing_mm: np.ndarray, rng:
     ndimage.gaussian_filter(
         image, float(rng.uniform(0.2, 1.0)) / spacing_mm * spacing_mm.min(), output=image, truncate=2.5
     )
-    coarse = rng.normal(0, float(rng.uniform(0, 0.35)), (4, 4, 4))
-    field = ndimage.zoom(coarse, np.array(image.shape) / 4, order=1, grid_mode=True, mode="nearest").astype(np.float32)
+    coarse = rng.normal(0, float(rng.uniform(0, 0.35)), (4, 4, 4)).astype(np.float32)
+    steps = [max(-(-(size - 1) // 3), 1) for size in image.shape]
+    i, j, k = (slice(0, size) for size in image.shape)
+    field = enlarged(coarse, (steps[0], steps[1], steps[2]), (i, j, k))
     image *= np.exp(field)
     image += rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0.005, 0.08))
     image = image * np.float32(high - low) + np.float32(low)

@@ -19,6 +19,8 @@ from SpineLib.synthesis.solids import MUSCLE, ellipsoid_distance
 
 COARSE_MM = 6.0
 SKIN_MM = 1.6
+CLEFT_MM = 12.0
+"""Size of the muscles of the back between which fat shows."""
 Value = float | Callable[[Window], np.ndarray]
 
 
@@ -87,13 +89,17 @@ def paint_soft_tissue(canvas: Canvas, person: Person, values: dict[str, float], 
     paint(skin, values["skin"])
     paint(skin + np.float32(SKIN_MM), mottled("fat", 9))
     paint(flesh, mottled("muscle", 7))
-    paint(_clefts(frame, flesh, rng), values["fat"])
+    _paint_clefts(canvas, frame, flesh, values["fat"], rng)
     cavity = _cavity(frame, person, flesh)
-    paint(cavity, mottled("fat", 11))
+    # Small vessels run through the fat of the belly.
+    paint(cavity, lambda window: np.float32(values["fat"]) + _with_vessels(grain.on(window)))
     _paint_organs(frame, person, cavity, values, mottled, paint, rng)
     chest = person.body.chest
     height = np.clip(frame.z, chest.cage.bottom, chest.cage.top)
-    lungs = np.maximum(chest.distance(frame.x, frame.y, frame.z), np.abs(frame.z - height) - 1)
+    # Behind, the lungs reach down to T12, less far beside the spine.
+    lowest = next(pose.center[2] for pose in person.poses if pose.level == "T12")
+    lowest = lowest + 0.6 * np.clip(70 - np.abs(frame.dx), 0, 60)
+    lungs = np.maximum(chest.distance(frame.x, frame.y, height), np.maximum(lowest - frame.z, frame.z - chest.cage.top))
     # Vessels show as bright dots among the air.
     paint(lungs, lambda window: np.float32(values["lung"]) + 190 * np.maximum(grain.on(window) - 1, 0))
     _paint_heart_and_vessels(frame, person, values, mottled, paint, rng)
@@ -101,6 +107,10 @@ def paint_soft_tissue(canvas: Canvas, person: Person, values: dict[str, float], 
         paint(frame.blob(blob), values["gas"])
     paint(_psoas(frame, person), mottled("muscle", 7))
     paint(_canal(frame, person), values["canal"])
+
+
+def _with_vessels(grain: np.ndarray) -> np.ndarray:
+    return 10 * grain + 90 * np.maximum(grain - np.float32(1.5), 0)
 
 
 def _reach(canvas: Canvas, frame: Frame, distance: np.ndarray) -> Window | None:
@@ -163,11 +173,18 @@ def _around_ribs(frame: Frame, person: Person) -> np.ndarray:
     return ring(frame.x - middle_x, frame.y - middle_y, width, depth) - 8 + ends
 
 
-def _clefts(frame: Frame, flesh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Fat between the muscles: sheets where a random field crosses zero, and the cleft behind the spinous processes."""
-    sheets = np.abs(frame.noise(rng, 11.0)) * 16 - np.float32(rng.uniform(0.2, 1.6))
-    midline = np.maximum(np.abs(frame.dx) - 1.2, 62 - frame.dy)
-    return np.maximum(np.minimum(sheets, midline), flesh + 3)
+def _paint_clefts(canvas: Canvas, frame: Frame, flesh: np.ndarray, fat: float, rng: np.random.Generator) -> None:
+    """Fat between the muscles of the back: sheets where a random field crosses zero, and one in the middle."""
+    around = np.maximum(np.maximum(flesh + 3, 6 - frame.dy), np.abs(frame.dx) - 95)
+    window = _reach(canvas, frame, around)
+    if window is None:
+        return
+    fields = (frame.noise(rng, CLEFT_MM), frame.noise(rng, CLEFT_MM), around, frame.dx, frame.dy)
+    sheets, uneven, around, dx, dy = (enlarged(field, frame.steps, window) for field in fields)
+    # A sheet is thick here and gone there.
+    thick = np.float32(rng.uniform(0.2, 1.6)) * (uneven + np.float32(0.2))
+    cleft = np.minimum(np.abs(sheets) * np.float32(CLEFT_MM) - thick, np.maximum(np.abs(dx) - 1, 60 - dy))
+    canvas.blend(window, canvas.share(np.maximum(cleft, around)), fat)
 
 
 def _cavity(frame: Frame, person: Person, flesh: np.ndarray) -> np.ndarray:
@@ -177,7 +194,9 @@ def _cavity(frame: Frame, person: Person, flesh: np.ndarray) -> np.ndarray:
     wall = np.where(frame.z > 0.35 * top, 13 * scale, 11 * scale).astype(np.float32)
     beside = np.clip(np.abs(frame.dx) - 30 * scale, 0, 50 * scale)
     behind = frame.dy + 2 * scale - np.float32(0.5) * beside
-    return np.maximum(np.maximum(flesh + wall, behind), np.maximum(frame.z - top, -135 * scale - frame.z))
+    return np.maximum(
+        np.maximum(flesh + wall, behind), np.maximum(frame.z - top + 0.5 * frame.dy + 15, -135 * scale - frame.z)
+    )
 
 
 def _paint_organs(
@@ -192,7 +211,7 @@ def _paint_organs(
     scale = person.build.scale
     right_dome, left_dome = person.body.chest.domes
     uneven = 3.5 * frame.noise(rng, 13.0)
-    loops = frame.noise(rng, 12.0)
+    loops = frame.noise(rng, 9.5)
     belly = np.maximum(cavity + 4, frame.z - (left_dome - 75 * scale))
     paint(np.maximum(belly, (np.float32(rng.uniform(-0.3, 0.8)) - loops) * 9), mottled("bowel", 14))
     gas = np.maximum(np.maximum(belly + 6, frame.dy + 62 * scale), (np.float32(rng.uniform(0.9, 2.0)) - loops) * 9)
@@ -247,10 +266,12 @@ def _psoas(frame: Frame, person: Person) -> np.ndarray:
     """The muscles beside the lumbar bodies, thickening downward."""
     scale = person.build.scale
     top = next(pose.center[2] for pose in person.poses if pose.level == "L1") + 10
-    share = np.clip((top - frame.z) / (top + 20), 0, 1.2).astype(np.float32)
-    across = (np.abs(frame.dx) - scale * (27 + 12 * share)) / (7 + 14 * share)
-    along = (frame.dy + scale * (3 + 10 * share)) / (9 + 15 * share)
-    return np.maximum((np.hypot(across, along) - 1) * (8 + 14 * share) * scale, frame.z - top)
+    share = np.clip((top - frame.z) / (top + 20), 0, 1.6).astype(np.float32)
+    wide = scale * (7 + 14 * np.minimum(share, 1))
+    across = (np.abs(frame.dx) - scale * (27 + 14 * share * share)) / wide
+    along = (frame.dy + scale * (3 + 10 * share)) / (wide + 2)
+    ends = np.maximum(frame.z - top, -110 * scale - frame.z)
+    return np.maximum((np.hypot(across, along) - 1) * wide, ends)
 
 
 def _canal(frame: Frame, person: Person) -> np.ndarray:
