@@ -312,7 +312,9 @@ def test_thick_slices_are_averages() -> None:
     bodies, centers = thick.parts == BODY, thin.parts[:, :, 2::5] == BODY
     assert bodies.sum() > 500 and (bodies != centers).sum() < 0.01 * bodies.sum()
     averages, single = thin.voxels.reshape(48, 48, 20, 5).mean(axis=-1), thin.voxels[:, :, 2::5]
-    assert np.std(thick.voxels - averages) < 0.7 * np.std(thick.voxels - single.astype(float))
+    # The grain of tissues follows the voxels, so that even the averages differ a little.
+    off_average, off_single = np.std(thick.voxels - averages), np.std(thick.voxels - single.astype(float))
+    assert off_average < 0.9 * off_single
 
 
 @pytest.mark.parametrize(

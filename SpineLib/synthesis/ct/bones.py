@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bones on the canvas, and what belongs to them: vertebrae with labels and fractures, discs, sacrum, ribs, metal."""
+"""Bones on the canvas: vertebrae with labels and fractures, the sacrum, and other bones of solids without labels."""
+
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -84,50 +86,65 @@ def _union(
     return window, outer, inner
 
 
+@dataclass
+class Bone:
+    """A vertebra on its window: signed distances, density of wall and core (HU), what is body, what is broken."""
+
+    outer: np.ndarray
+    inner: np.ndarray
+    shell: np.ndarray
+    spongy: np.ndarray
+    is_body: np.ndarray
+    fractured: np.ndarray
+
+
 def _paint_vertebra(
     canvas: Canvas, vertebra: Vertebra, values: dict[str, float], grains: tuple[Grain, Grain, Grain]
 ) -> None:
     pose = vertebra.pose
-    reach = np.zeros((1, 3)) if vertebra.body is None else _body_box(vertebra)
-    also = reach @ pose.rotation.T + pose.center
-    drawn = _union(canvas, list(vertebra.parts.values()), pose.rotation, pose.center, also)
+    box = None if vertebra.body is None else _body_box(vertebra) @ pose.rotation.T + pose.center
+    drawn = _union(canvas, list(vertebra.parts.values()), pose.rotation, pose.center, box)
     if drawn is None:
         return
     window, outer, inner = drawn
     grain, fine, rough = grains
     uneven = np.float32(ROUGH_MM) * rough.on(window)
-    outer += uneven
-    inner += uneven
-    trabecular = np.float32(DENSER[vertebra.level[0]] * values["trabecular"])
-    spongy = np.full(outer.shape, ARCH_DENSER * trabecular)
-    fractured = np.zeros(outer.shape, bool)
-    is_body = np.zeros(outer.shape, bool)
-    shell = np.full(outer.shape, np.float32(values["cortical"]))
-    own = canvas.grid.window(also, canvas.edge_mm) if vertebra.body is not None else None
-    if own is not None and vertebra.body is not None:
+    arch = ARCH_DENSER * np.float32(DENSER[vertebra.level[0]] * values["trabecular"])
+    nowhere = np.zeros((2, *outer.shape), bool)
+    shell, spongy = np.full_like(outer, values["cortical"]), np.full_like(outer, arch)
+    bone = Bone(outer + uneven, inner + uneven, shell, spongy, *nowhere)
+    own = None if box is None else canvas.grid.window(box, canvas.edge_mm)
+    if own is not None:
         within = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(own, window, strict=True))
-        x, y, z = canvas.grid.coordinates(own, pose.rotation, pose.center)
-        healthy = vertebra.healthy(x, y, z)
-        solid, core = vertebra.body.distances(*healthy)
-        solid, core = carve(vertebra.look_alike, x, y, z, solid), carve(vertebra.look_alike, x, y, z, core)
-        is_body[within] = solid <= 0
-        shell[within][solid <= outer[within]] = values["endplate"]
-        np.minimum(outer[within], solid, out=outer[within])
-        np.minimum(inner[within], core, out=inner[within])
-        bone = _body_bone(vertebra, (x, y, z), healthy, trabecular, values["cement"])
-        spongy[within] = np.where(solid <= 0, bone, spongy[within])
-        if vertebra.fracture is not None:
-            _break_body(vertebra, (x, y, z), healthy, rough.on(own), (shell[within], spongy[within], fractured[within]))
-            fractured[within] &= solid <= 0
-    spongy *= 1 + np.float32(0.14) * grain.on(window) + np.float32(0.1) * fine.on(window)
+        part = Bone(*(getattr(bone, each.name)[within] for each in fields(Bone)))
+        _add_body(part, vertebra, canvas.grid.coordinates(own, pose.rotation, pose.center), rough.on(own), values)
     if vertebra.fracture is not None and vertebra.fracture.part:
-        fractured |= _near_break(canvas, vertebra, vertebra.fracture, window)
-    _fill(canvas, window, outer, inner, shell, spongy)
+        bone.fractured |= _near_break(canvas, vertebra, vertebra.fracture, window) & ~bone.is_body
+    bone.spongy *= 1 + np.float32(0.14) * grain.on(window) + np.float32(0.1) * fine.on(window)
+    _fill(canvas, window, bone.outer, bone.inner, bone.shell, bone.spongy)
     labels = canvas.labels[window]
-    free = (outer <= 0) & ((labels == 0) | (labels == DISC.code))
+    free = (bone.outer <= 0) & ((labels == 0) | (labels == DISC.code))
     labels[free] = BY_NAME[vertebra.level].code
-    canvas.parts[window][free] = np.where(is_body[free], BODY, POSTERIOR)
-    canvas.fractured[window][free] = fractured[free]
+    canvas.parts[window][free] = np.where(bone.is_body[free], BODY, POSTERIOR)
+    canvas.fractured[window][free] = bone.fractured[free]
+
+
+def _add_body(
+    bone: Bone, vertebra: Vertebra, place: list[np.ndarray], rough: np.ndarray, values: dict[str, float]
+) -> None:
+    """Join the body to the arch, in place; `place` are the voxels' x, y, z in the vertebra's own frame."""
+    assert vertebra.body is not None
+    healthy = vertebra.healthy(*place)
+    solid, core = (carve(vertebra.look_alike, *place, field) for field in vertebra.body.distances(*healthy))
+    bone.is_body[:] = solid <= 0
+    bone.shell[solid <= bone.outer] = values["endplate"]
+    np.minimum(bone.outer, solid, out=bone.outer)
+    np.minimum(bone.inner, core, out=bone.inner)
+    trabecular = np.float32(DENSER[vertebra.level[0]] * values["trabecular"])
+    spongy = _body_bone(vertebra, place, healthy, trabecular, values["cement"])
+    bone.spongy[bone.is_body] = spongy[bone.is_body]
+    if vertebra.fracture is not None:
+        _break_body(bone, vertebra.fracture, vertebra.pose.size.height, place, healthy[2], rough)
 
 
 def _body_box(vertebra: Vertebra) -> np.ndarray:
@@ -142,7 +159,7 @@ def _body_box(vertebra: Vertebra) -> np.ndarray:
 
 def _body_bone(
     vertebra: Vertebra,
-    place: tuple[np.ndarray, ...],
+    place: list[np.ndarray],
     healthy: tuple[np.ndarray, ...],
     trabecular: np.float32,
     cement_hu: float,
@@ -162,29 +179,22 @@ def _body_bone(
 
 
 def _break_body(
-    vertebra: Vertebra,
-    place: tuple[np.ndarray, ...],
-    healthy: tuple[np.ndarray, ...],
-    rough: np.ndarray,
-    fields: tuple[np.ndarray, np.ndarray, np.ndarray],
+    bone: Bone, fracture: Fracture, height_mm: float, place: list[np.ndarray], healthy_z: np.ndarray, rough: np.ndarray
 ) -> None:
-    """Gaps, packed bone and the fracture's mask, in place, on shell, spongy bone and mask."""
-    fracture, size = vertebra.fracture, vertebra.pose.size
-    assert fracture is not None
-    shell, spongy, fractured = fields
-    z = healthy[2]
+    """Gaps, packed bone and the fracture's mask, in place."""
     if fracture.shape is not None:
-        depth = np.float32(size.height / 2) - (np.abs(z) if fracture.shape.both else z)
-        fractured |= (depth < BAND_SHARE * size.height) | (fracture.kind in ("crush", "burst"))
-        spongy += np.float32(fracture.band_hu) * np.exp(-(((depth - np.float32(0.2 * size.height)) / 3) ** 2))
+        depth = np.float32(height_mm / 2) - (np.abs(healthy_z) if fracture.shape.both else healthy_z)
+        bone.fractured |= (depth < BAND_SHARE * height_mm) | (fracture.kind in ("crush", "burst"))
+        bone.spongy += np.float32(fracture.band_hu) * np.exp(-(((depth - np.float32(0.2 * height_mm)) / 3) ** 2))
     for gap in fracture.gaps:
         away = sum(np.float32(part) * axis for part, axis in zip(gap.normal, place, strict=True))
         away = np.abs(away - np.float32(gap.offset) + np.float32(0.8) * rough) / np.float32(np.linalg.norm(gap.normal))
-        open_share = np.clip(np.float32(0.5 + gap.width_mm / 2) - away + 0.5, 0, 1)
+        open_share = np.clip(np.float32(gap.width_mm / 2 + 1) - away, 0, 1)
         # Blood and marrow fill the gap.
-        spongy += open_share * (np.float32(45) - spongy)
-        shell += open_share * (np.float32(45) - shell)
-        fractured |= away < gap.width_mm / 2 + 1.5
+        bone.spongy += open_share * (np.float32(45) - bone.spongy)
+        bone.shell += open_share * (np.float32(45) - bone.shell)
+        bone.fractured |= away < gap.width_mm / 2 + 1.5
+    bone.fractured &= bone.is_body
 
 
 def _near_break(canvas: Canvas, vertebra: Vertebra, fracture: Fracture, window: Window) -> np.ndarray:
@@ -192,8 +202,7 @@ def _near_break(canvas: Canvas, vertebra: Vertebra, fracture: Fracture, window: 
     root = vertebra.parts[f"{fracture.part} root"]
     tip = vertebra.parts[f"{fracture.part} tip"]
     ends = [
-        piece.center + sign * piece.rotation[:, 2] * (piece.solid.half[2] - NEAR_BREAK_MM)
-        for piece, sign in ((root, 1.0), (tip, -1.0))
+        piece.center + sign * piece.rotation[:, 2] * piece.solid.half[2] for piece, sign in ((root, 1.0), (tip, -1.0))
     ]
     middle = vertebra.pose.world(np.mean(ends, axis=0)[None])[0]
     x, y, z = canvas.grid.coordinates(window, None, middle)
