@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`spine synth ap -n N --seed S -o DIR`: synthetic films with their true masks and landmarks."""
+"""`spine synth ap|ct -n N --seed S -o DIR`: synthetic films or CTs with their true masks and landmarks."""
 
 import argparse
 from pathlib import Path
@@ -9,20 +9,51 @@ from SpineLib.cli.console import progress_line
 
 
 def add(subparsers: Any) -> None:
-    parser = subparsers.add_parser("synth", help="make synthetic films", description=__doc__)
-    parser.add_argument("view", choices=("ap",), help="the films' view")
-    parser.add_argument("-n", "--count", type=int, default=1, metavar="N", help="how many films")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed makes the same films")
-    parser.add_argument("--format", choices=("dicom", "png"), default="dicom", help="kind of file")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder for the films")
-    parser.set_defaults(run=run)
+    parser = subparsers.add_parser("synth", help="make synthetic films and CTs", description=__doc__)
+    kinds = parser.add_subparsers(metavar="KIND", required=True)
+    films = kinds.add_parser("ap", help="films of the spine in AP view")
+    _add_order(films, "films")
+    films.add_argument("--format", choices=("dicom", "png"), default="dicom", help="kind of file")
+    films.set_defaults(run=make_films)
+    scans = kinds.add_parser("ct", help="CTs with labels of vertebrae, sacrum and discs, and with fractures")
+    _add_order(scans, "CTs")
+    scans.add_argument("--shape", type=int, nargs=3, metavar=("I", "J", "K"), help="voxels; drawn by default")
+    scans.add_argument("--spacing", type=float, nargs=3, metavar=("I", "J", "K"), help="voxel size in mm, as above")
+    scans.add_argument("--level", metavar="LEVEL", help="vertebra in the middle, such as L2; drawn by default")
+    scans.add_argument("--fracture", metavar="KIND", help='"none" or a kind such as wedge; drawn by default')
+    scans.add_argument("--workers", type=int, default=1, metavar="N", help="processes at work")
+    scans.set_defaults(run=make_scans)
 
 
-def run(arguments: argparse.Namespace) -> int:
+def make_films(arguments: argparse.Namespace) -> int:
     from SpineLib.synthesis.run import write_films
 
     count, seed, folder = arguments.count, arguments.seed, arguments.output
-    paths = write_films(count, seed, folder, arguments.format, progress_line())
+    return _list(write_films(count, seed, folder, arguments.format, progress_line()))
+
+
+def make_scans(arguments: argparse.Namespace) -> int:
+    from SpineLib.synthesis.ct.options import CtOptions
+    from SpineLib.synthesis.ct.run import write_cases
+
+    options = CtOptions(
+        shape=tuple(arguments.shape) if arguments.shape else None,
+        spacing_mm=tuple(arguments.spacing) if arguments.spacing else None,
+        level=arguments.level,
+        fracture=arguments.fracture,
+    )
+    count, seed, folder = arguments.count, arguments.seed, arguments.output
+    return _list(write_cases(count, seed, folder, progress_line(), options, arguments.workers))
+
+
+def _add_order(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("-n", "--count", type=int, default=1, metavar="N", help=f"how many {what}")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help=f"the same seed makes the same {what}")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=f"folder for the {what}")
+    parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
+
+
+def _list(paths: list[Path]) -> int:
     for path in paths:
         print(path)
     return 0

@@ -5,6 +5,7 @@ from SpineLib.io.film_writer import write_film
 from SpineLib.io.output import safe_output
 from SpineLib.io.reading import read
 from SpineLib.io.result_json import read_result, write_json
+from SpineLib.io.scan_writer import write_scan
 from SpineLib.io.segmentation import write_segmentation
 
-__all__ = ["read", "read_result", "safe_output", "write_film", "write_json", "write_segmentation"]
+__all__ = ["read", "read_result", "safe_output", "write_film", "write_json", "write_scan", "write_segmentation"]

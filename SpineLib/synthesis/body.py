@@ -54,7 +54,7 @@ class Chest:
         height = np.clip(z, self.cage.bottom, self.cage.top)
         middle, width = _at(self.cage.middle_x, height), _at(self.cage.half_width, height)
         middle_y, depth = _at(self.cage.middle_y, height), _at(self.cage.half_depth, height)
-        wall = _ring(x - middle, y - middle_y, width - 4, depth - 4)
+        wall = ring(x - middle, y - middle_y, width - 4, depth - 4)
         spine_x, behind = _at(self.spine_x, height), (y - _at(self.spine_y, height)) / np.float32(self.scale)
         # In front the mediastinum hangs from the breastbone, at the back it lies on the spine.
         axis = spine_x + (middle - spine_x) * np.clip(-behind / 90, 0, 1)
@@ -95,7 +95,7 @@ class SoftBody:
     def attenuation(self, x: np.ndarray, y: float, z: np.ndarray) -> np.ndarray:
         """1/mm at x `(1, columns)`, one depth y, heights z `(rows, 1)`."""
         outline = self.outline
-        skin = _ring(
+        skin = ring(
             x - _at(outline.middle_x, z),
             np.float32(y) - _at(outline.middle_y, z),
             _at(outline.half_width, z),
@@ -114,7 +114,7 @@ def _at(function: PchipInterpolator, z: np.ndarray) -> np.ndarray:
     return function(z).astype(np.float32)
 
 
-def _ring(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def ring(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Distance to a rounded ellipse, a little fuller than a true one, as trunks are."""
     u, v = (x / a) ** 2, (y / b) ** 2
     stretched = np.sqrt(np.sqrt(u * u + v * v + np.float32(1.6) * u * v))

@@ -5,14 +5,13 @@ World frame in mm: x to the patient's left (right in an AP film), y to the back,
 sacrum is at the origin. A vertebra's own axes are the same when it stands upright.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from SpineLib.synthesis.morphometry import SIZES, Size
-
-LEVEL_COUNT = len(SIZES)
 
 
 @dataclass(frozen=True)
@@ -63,20 +62,21 @@ def sample_curve(rng: np.random.Generator, scale: float) -> CurveOptions:
     )
 
 
-def build_poses(options: CurveOptions, rng: np.random.Generator) -> list[Pose]:
-    """The vertebrae from L5 up to C3."""
+def build_poses(options: CurveOptions, rng: np.random.Generator, sizes: Sequence[Size] = SIZES) -> list[Pose]:
+    """The vertebrae from the lowest upward: L5 to C3, or those of other `sizes`."""
     coronal = _coronal_tilt(options, rng)
     sagittal = _sagittal_tilt(options, rng)
-    steps = np.arange(LEVEL_COUNT, dtype=float)
+    # The curves are drawn up to C3; what stands above it goes on as it does.
+    steps = np.minimum(np.arange(len(sizes), dtype=float), len(SIZES) - 1)
     bend = np.gradient(coronal(steps))
-    turn = -np.clip(rng.uniform(2.0, 3.6) * bend, -35, 35) + rng.normal(0, 1.0, LEVEL_COUNT)
-    sizes = [_vary(size, options.scale, rng) for size in SIZES]
-    lean = _lean_to_balance(sizes, coronal(steps), sagittal(steps), options.balance_mm)
+    turn = -np.clip(rng.uniform(2.0, 3.6) * bend, -35, 35) + rng.normal(0, 1.0, len(sizes))
+    varied = [_vary(size, options.scale, rng) for size in sizes]
+    lean = _lean_to_balance(varied, coronal(steps), sagittal(steps), options.balance_mm)
     coronal_deg = coronal(steps) + lean
     rotations = [_rotation(*angles) for angles in zip(coronal_deg, sagittal(steps), turn, strict=True)]
     wedges = np.tan(np.deg2rad(bend)) * rng.uniform(0.3, 0.6)
-    centers = _stack(sizes, rotations)
-    return [Pose(*parts) for parts in zip(sizes, centers, rotations, wedges, strict=True)]
+    centers = _stack(varied, rotations)
+    return [Pose(*parts) for parts in zip(varied, centers, rotations, wedges, strict=True)]
 
 
 def _coronal_tilt(options: CurveOptions, rng: np.random.Generator) -> PchipInterpolator:

@@ -18,6 +18,10 @@ class Solid(Protocol):
         """Attenuation in 1/mm added to the soft tissue at points given by arrays that broadcast together."""
         ...
 
+    def distances(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Signed distances in mm, negative inside: to the outer surface and to the inside of the wall."""
+        ...
+
 
 @dataclass(frozen=True)
 class Placed:

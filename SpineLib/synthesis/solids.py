@@ -28,7 +28,7 @@ def inside(distance: np.ndarray, edge: float) -> np.ndarray:
     return np.clip(share, 0, 1, out=share)
 
 
-def _to_ellipsoid(point: Sequence[np.ndarray], axes: Sequence[np.ndarray | np.float32]) -> np.ndarray:
+def ellipsoid_distance(point: Sequence[np.ndarray], axes: Sequence[np.ndarray | np.float32]) -> np.ndarray:
     """Distance to the surface of an ellipsoid with half axes `axes`, to first order; exact on the surface."""
     parts = [coordinate / axis for coordinate, axis in zip(point, axes, strict=True)]
     stretched = np.sqrt(sum(part * part for part in parts))
@@ -38,8 +38,10 @@ def _to_ellipsoid(point: Sequence[np.ndarray], axes: Sequence[np.ndarray | np.fl
     return stretched * (stretched - 1) / np.maximum(slope, np.float32(1e-3) / reduce(np.minimum, axes))
 
 
-def _layers(solid: "Tube | Body | Shell", whole: np.ndarray, core: np.ndarray) -> np.ndarray:
-    """Attenuation from the shares of matter within the outer surface and within the wall."""
+def _layers(solid: "Tube | Body | Shell", outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """Attenuation from the signed distances to the outer surface and to the inside of the wall."""
+    whole = inside(outer, solid.edge)
+    core = inside(inner, solid.edge)
     whole *= np.float32(solid.shell)
     core *= np.float32(solid.core - solid.shell)
     whole += core
@@ -67,14 +69,18 @@ class Tube:
         cap = min(max(self.start), max(self.end))
         return np.array([max(self.start[0], self.end[0]), max(self.start[1], self.end[1]), self.length / 2 + cap]) + 0.5
 
-    def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def distances(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Signed distances in mm, negative inside: to the outer surface and to the inside of the wall."""
         along = np.clip(z / np.float32(self.length) + np.float32(0.5), 0, 1)
         beyond = z - (along - np.float32(0.5)) * np.float32(self.length)
         a = np.float32(self.start[0]) + along * np.float32(self.end[0] - self.start[0])
         b = np.float32(self.start[1]) + along * np.float32(self.end[1] - self.start[1])
         cap = np.minimum(a, b)
-        distance = _to_ellipsoid((x, y, beyond), (a, b, cap))
-        return _layers(self, inside(distance, self.edge), inside(distance + np.float32(self.wall), self.edge))
+        distance = ellipsoid_distance((x, y, beyond), (a, b, cap))
+        return distance, distance + np.float32(self.wall)
+
+    def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        return _layers(self, *self.distances(x, y, z))
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,8 @@ class Body:
         width, depth = (max(self.upper[i], self.lower[i]) / 2 + 1 for i in range(2))
         return np.array([width, depth, self.height / 2 + abs(self.wedge) * width / 2 + 1.5])
 
-    def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def distances(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Signed distances in mm, negative inside: to the outer surface and to the inside of the wall."""
         level = np.clip(z / np.float32(self.height) + np.float32(0.5), 0, 1)
         waist = 1 - np.float32(4 * self.waist) * level * (1 - level)
         a = (np.float32(self.lower[0]) + level * np.float32(self.upper[0] - self.lower[0])) * waist / 2
@@ -116,8 +123,10 @@ class Body:
         side = radius - radius / np.sqrt(np.maximum(squared, np.float32(1e-6)))
         surface = np.float32(self.height / 2) - np.float32(self.dip) * np.maximum(1 - squared, 0)
         end = np.abs(z) - surface + np.float32(self.wedge / 2) * x
-        core = inside(np.maximum(side + np.float32(self.wall), end + np.float32(self.endplate)), self.edge)
-        return _layers(self, inside(np.maximum(side, end), self.edge), core)
+        return np.maximum(side, end), np.maximum(side + np.float32(self.wall), end + np.float32(self.endplate))
+
+    def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        return _layers(self, *self.distances(x, y, z))
 
 
 @dataclass(frozen=True)
@@ -134,7 +143,11 @@ class Shell:
     def half(self) -> np.ndarray:
         return np.array(self.axes) + 0.5
 
-    def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    def distances(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Signed distances in mm, negative inside: to the outer surface and to the inside of the wall."""
         a, b, c = (np.float32(axis) for axis in self.axes)
-        distance = _to_ellipsoid((x, y, z), (a, b, c))
-        return _layers(self, inside(distance, self.edge), inside(distance + np.float32(self.wall), self.edge))
+        distance = ellipsoid_distance((x, y, z), (a, b, c))
+        return distance, distance + np.float32(self.wall)
+
+    def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        return _layers(self, *self.distances(x, y, z))

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A voxel grid in the phantom's world, and the volumes that are painted on it.
+
+The world is that of `curve`: x to the left, y to the back, z upward, mm; that is DICOM's LPS. Voxel centers lie at
+whole indices; nothing here adds or takes half a voxel.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+Window = tuple[slice, slice, slice]
+LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Grid:
+    """`shape` (I, J, K) and `to_world`, 4x4: index (i, j, k, 1) -> world mm."""
+
+    shape: tuple[int, int, int]
+    to_world: np.ndarray
+
+    @classmethod
+    def around(
+        cls, center: np.ndarray, shape: tuple[int, int, int], spacing_mm: tuple[float, float, float], turn: np.ndarray
+    ) -> "Grid":
+        """A grid whose middle lies at `center` (world mm), its axes the columns of the rotation `turn`."""
+        to_world = np.eye(4)
+        to_world[:3, :3] = turn * np.array(spacing_mm)
+        to_world[:3, 3] = center - to_world[:3, :3] @ ((np.array(shape) - 1) / 2)
+        return cls(shape, to_world)
+
+    @property
+    def affine(self) -> np.ndarray:
+        """4x4, index -> RAS mm."""
+        return LPS_TO_RAS @ self.to_world
+
+    @property
+    def spacing_mm(self) -> np.ndarray:
+        return np.linalg.norm(self.to_world[:3, :3], axis=0)
+
+    def indices(self, points: np.ndarray) -> np.ndarray:
+        """Indices `(n, 3)`, fractional, of world points `(n, 3)`."""
+        inverse = np.linalg.inv(self.to_world)
+        return points @ inverse[:3, :3].T + inverse[:3, 3]
+
+    def sliced(self, parts: int) -> "Grid":
+        """Each slice along k divided into `parts` (odd) thinner ones; the middle one keeps the slice's center."""
+        to_world = self.to_world.copy()
+        to_world[:3, 2] /= parts
+        to_world[:3, 3] -= to_world[:3, 2] * (parts - 1) / 2
+        return Grid((self.shape[0], self.shape[1], self.shape[2] * parts), to_world)
+
+    def every(self, steps: tuple[int, int, int]) -> "Grid":
+        """Every so many voxels along each axis, from the first to beyond the last."""
+        to_world = self.to_world.copy()
+        to_world[:3, :3] *= np.array(steps)
+        shape = [-(-(size - 1) // step) + 1 for size, step in zip(self.shape, steps, strict=True)]
+        return Grid((shape[0], shape[1], shape[2]), to_world)
+
+    def window(self, points: np.ndarray, margin_mm: float = 0.0) -> Window | None:
+        """The smallest box of voxels that holds world points `(n, 3)`; None where it misses the grid."""
+        found, margin = self.indices(points), margin_mm / self.spacing_mm
+        low = np.clip(np.floor(found.min(axis=0) - margin).astype(int), 0, self.shape)
+        high = np.clip(np.ceil(found.max(axis=0) + margin).astype(int) + 1, 0, self.shape)
+        if (high <= low).any():
+            return None
+        return (slice(low[0], high[0]), slice(low[1], high[1]), slice(low[2], high[2]))
+
+    def coordinates(
+        self, window: Window, rotation: np.ndarray | None = None, center: np.ndarray | None = None
+    ) -> list[np.ndarray]:
+        """x, y, z of a window's voxels, float32, in the world or in a frame placed there by `rotation` and `center`."""
+        turn = np.eye(3) if rotation is None else rotation
+        matrix = turn.T @ self.to_world[:3, :3]
+        start = turn.T @ (self.to_world[:3, 3] - (0 if center is None else center))
+        i, j, k = np.ogrid[window]
+        return [
+            ((matrix[row, 0] * i + start[row]).astype(np.float32) + (matrix[row, 1] * j).astype(np.float32))
+            + (matrix[row, 2] * k).astype(np.float32)
+            for row in range(3)
+        ]
+
+
+@dataclass
+class Canvas:
+    """The volumes of one case, all of the grid's shape, painted from the outside inward."""
+
+    grid: Grid
+    values: np.ndarray
+    """float32, HU."""
+    labels: np.ndarray = field(init=False)
+    """uint8, codes of `core.anatomy`."""
+    parts: np.ndarray = field(init=False)
+    """uint8: 1 vertebral body, 2 posterior elements."""
+    fractured: np.ndarray = field(init=False)
+    """uint8: 1 where a fracture is."""
+
+    def __post_init__(self) -> None:
+        self.labels, self.parts, self.fractured = (np.zeros(self.grid.shape, np.uint8) for _ in range(3))
+
+    @property
+    def edge_mm(self) -> float:
+        """Over how many mm a surface fades: a voxel that it cuts is filled in part."""
+        return float(np.cbrt(np.prod(self.grid.spacing_mm)))
+
+    def share(self, distance: np.ndarray) -> np.ndarray:
+        """Share of a voxel that is filled, at a signed distance (mm, negative inside)."""
+        filled = distance * np.float32(-1 / self.edge_mm)
+        filled += np.float32(0.5)
+        return np.clip(filled, 0, 1, out=filled)
+
+    def blend(self, window: Window, share: np.ndarray, value: np.ndarray | float) -> None:
+        """Replace what is there by `value` to the given share."""
+        here = self.values[window]
+        here += share * (value - here)
+
+
+def enlarged(coarse: np.ndarray, steps: tuple[int, int, int], window: Window) -> np.ndarray:
+    """Values of a `Grid.every` volume on a window of the full grid, by linear interpolation."""
+    result = coarse
+    for axis, (step, part) in enumerate(zip(steps, window, strict=True)):
+        place = np.arange(part.start, part.stop) / step
+        low = (
+            np.minimum(place.astype(int), coarse.shape[axis] - 2)
+            if coarse.shape[axis] > 1
+            else np.zeros(len(place), int)
+        )
+        weight = (place - low).astype(np.float32).reshape([-1 if each == axis else 1 for each in range(3)])
+        first = result.take(low, axis=axis)
+        second = result.take(np.minimum(low + 1, coarse.shape[axis] - 1), axis=axis)
+        second -= first
+        second *= weight
+        first += second
+        result = first
+    return result
+
+
+class Grain:
+    """Random numbers of unit spread on a tile that is repeated over the grid: texture at little cost."""
+
+    SIZE = 48
+
+    def __init__(self, rng: np.random.Generator, smooth: float) -> None:
+        from scipy import ndimage
+
+        tile = rng.standard_normal((self.SIZE,) * 3, np.float32)
+        tile = ndimage.gaussian_filter(tile, smooth, mode="wrap")
+        self.tile = tile / tile.std()
+
+    def on(self, window: Window) -> np.ndarray:
+        """The texture on a window's voxels."""
+        first = [part.start % self.SIZE for part in window]
+        last = [start + part.stop - part.start for start, part in zip(first, window, strict=True)]
+        repeated = np.tile(self.tile, [-(-end // self.SIZE) for end in last])
+        return repeated[tuple(slice(start, end) for start, end in zip(first, last, strict=True))]
