@@ -86,6 +86,6 @@ def summary(scores: list[FilmScore]) -> dict[str, dict[str, float | None]]:
 def write_scores(scores: list[FilmScore], path: Path) -> None:
     """One line a film and view, comma-separated."""
     with path.open("w", newline="", encoding="utf-8") as lines:
-        table = csv.DictWriter(lines, [field.name for field in fields(FilmScore)])
+        table = csv.DictWriter(lines, [field.name for field in fields(FilmScore)], lineterminator="\n")
         table.writeheader()
         table.writerows(asdict(score) for score in scores)

@@ -93,7 +93,7 @@ def _validate(folder: Path, validation: list[FilmCase], output: Path, progress: 
 
 def _write_split(training: list[FilmCase], validation: list[FilmCase], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as lines:
-        table = csv.writer(lines)
+        table = csv.writer(lines, lineterminator="\n")
         table.writerow(["part", "film", "patient_group"])
         for part, cases in (("training", training), ("validation", validation)):
             table.writerows([part, case.name, case.patient_group] for case in cases)

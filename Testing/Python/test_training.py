@@ -23,7 +23,7 @@ from SpineLib.training.losses import LOSSES
 from SpineLib.training.run import train
 from SpineLib.training.splits import split_by_patient
 
-CONFIGS = Path(ap_radiographs.__file__).parents[1] / "configs"
+CONFIGS = Path(ap_radiographs.__file__).parents[1] / "training" / "configs"
 REAL_FILMS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ap_radiographs"
 
 
@@ -66,7 +66,7 @@ def config(tmp_path, **changes) -> Path:
         "input": {"fit": "letterbox", "long_side": 128},
         "augmentation": "s1_fourteenfold",
         "loss": "dice_bce",
-        "stages": [{"canvas": [128, 64], "epochs": 12, "batch_size": 2, "learning_rate": 0.01}],
+        "stages": [{"canvas": [128, 64], "epochs": 24, "batch_size": 2, "learning_rate": 0.01}],
         "seed": 1,
         "average_decay": 0.8,
         "metadata": {"title": "Drawn films"},

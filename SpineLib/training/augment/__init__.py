@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from SpineLib.training.augment import s1_fourteenfold, wide_views
+from SpineLib.training.augment import mostly_plain, s1_fourteenfold, wide_views
 from SpineLib.training.augment.training_film import TrainingFilm
 
 Picture = tuple[torch.Tensor, torch.Tensor]
@@ -20,4 +20,5 @@ AUGMENTATIONS: dict[str, Callable[[TrainingFilm, tuple[int, int], np.random.Gene
     "s1_fourteenfold": s1_fourteenfold.draw,
     "wide_views": wide_views.draw,
     "close_views": partial(wide_views.draw, scales=wide_views.MANY_CLOSE),
+    "mostly_plain": mostly_plain.draw,
 }
