@@ -127,21 +127,24 @@ def output_folder(folder: Path) -> Iterator[None]:
     """Make the folder and prove that it can be written to; take away again what was made when the work fails."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
+        _make_writable(folder)
+        yield
+    except BaseException:
+        _remove_if_empty(missing)
+        raise
+
+
+def _make_writable(folder: Path) -> None:
+    try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except FileExistsError as error:
         raise InputError(f"The output {folder} is not a folder.", "Choose a folder.") from error
     except OSError as error:
-        _remove_if_empty(missing)
         raise ResourceError(
             f"The output folder {folder} cannot be written to ({error.strerror}).", "Choose another folder."
         ) from error
-    try:
-        yield
-    except BaseException:
-        _remove_if_empty(missing)
-        raise
 
 
 def _remove_if_empty(folders: list[Path]) -> None:
