@@ -7,7 +7,7 @@ import sys
 import warnings
 from io import TextIOWrapper
 from types import FrameType, ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from SpineLib import __version__
 from SpineLib.cli import batch, evaluate, models, segment, synth, train
@@ -23,7 +23,11 @@ UNEXPECTED = SpineError("The program failed in an unexpected way.", "Run it agai
 
 
 class Parser(argparse.ArgumentParser):
-    """Wrong arguments are errors like all others."""
+    """Wrong arguments are errors like all others; every command and its parts know --traceback."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message[:1].upper()}{message[1:]}.", f"See: {self.prog} --help")
@@ -60,8 +64,6 @@ def _parser() -> Parser:
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add(subparsers)
-    for subparser in subparsers.choices.values():
-        subparser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     return parser
 
 

@@ -50,7 +50,6 @@ def _add_order(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("-n", "--count", type=int, default=1, metavar="N", help=f"how many {what}")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help=f"the same seed makes the same {what}")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help=f"folder for the {what}")
-    parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
 
 
 def _list(paths: list[Path]) -> int:

@@ -10,6 +10,8 @@ from SpineLib.core.errors import InputError
 
 MODALITIES = ("radiograph", "ct", "mr")
 VIEWS = ("ap", "lateral", None)
+RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""From the product's coordinates to those of DICOM and ITK; its own inverse."""
 
 
 @dataclass(frozen=True)

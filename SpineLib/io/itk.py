@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineLib.core.errors import InputError, ResourceError
+from SpineLib.core.volume import RAS_TO_LPS
 
 MAX_FILM_PIXELS = 400_000_000
 """A film of 20,000 x 20,000 pixels; real ones have up to some 50 million."""
@@ -105,7 +106,18 @@ def affine_of(image: sitk.Image) -> np.ndarray:
     direction = np.array(image.GetDirection()).reshape(dimension, dimension)
     affine[:dimension, :dimension] = direction * np.array(image.GetSpacing())
     affine[:dimension, 3] = image.GetOrigin()
-    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    return RAS_TO_LPS @ affine
+
+
+def image_of(voxels: np.ndarray, affine: np.ndarray) -> sitk.Image:
+    """The image of `voxels` (I, J, K); affine: 4x4, voxel index -> RAS mm, its axes at right angles."""
+    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T))
+    lps = RAS_TO_LPS @ affine
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin(lps[:3, 3].tolist())
+    return image
 
 
 def damaged(path: Path, family: str) -> InputError:

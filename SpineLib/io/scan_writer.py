@@ -7,7 +7,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from SpineLib.core.errors import InputError
-from SpineLib.io.itk import quiet
+from SpineLib.io.itk import image_of, quiet
 from SpineLib.io.output import safe_output
 
 COMPRESSION = 1
@@ -22,12 +22,7 @@ def write_scan(path: str | Path, voxels: np.ndarray, affine: np.ndarray) -> None
     path = Path(path)
     if not path.name.endswith(".nii.gz"):
         raise InputError(f"A scan cannot be written as {path.name}.", "Give a name that ends in .nii.gz.")
-    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T))
-    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
-    spacing = np.linalg.norm(to_lps[:3, :3], axis=0)
-    image.SetSpacing([float(step) for step in spacing])
-    image.SetDirection([float(part) for part in (to_lps[:3, :3] / spacing).ravel()])
-    image.SetOrigin([float(part) for part in to_lps[:3, 3]])
+    image = image_of(voxels, affine)
     with safe_output(path) as temporary:
         try:
             with quiet():

@@ -14,6 +14,7 @@ from SpineLib.core.anatomy import BY_NAME, Anatomy
 from SpineLib.core.errors import InputError
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import SpineResult, Structure, Vertebra
+from SpineLib.core.volume import RAS_TO_LPS
 from SpineLib.io.output import safe_output
 
 TERMINOLOGY_CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
@@ -37,7 +38,7 @@ def write_segmentation(result: SpineResult, path: str | Path) -> None:
         _segment(identifier, part, *place)
         for identifier, part, place in zip(segment_ids(result), parts, places, strict=True)
     ]
-    to_lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ result.affine
+    to_lps = RAS_TO_LPS @ result.affine
     content = {
         "voxels": voxels if len(voxels) > 1 else voxels[0],
         "ijkToLPS": to_lps,
@@ -70,7 +71,7 @@ def read_masks(path: str | Path) -> tuple[dict[str, Mask], np.ndarray, tuple[int
         segment["id"]: Mask.from_array(layers[segment.get("layer", 0)] == segment["labelValue"])
         for segment in content["segments"]
     }
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.array(content["ijkToLPS"])
+    affine = RAS_TO_LPS @ np.array(content["ijkToLPS"])
     return masks, affine, (int(shape[0]), int(shape[1]), int(shape[2]))
 
 

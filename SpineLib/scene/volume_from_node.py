@@ -15,6 +15,7 @@ import vtk
 from SpineLib.core.errors import InputError, ResourceError
 from SpineLib.core.film import luminance
 from SpineLib.core.volume import Volume
+from SpineLib.io.itk import image_of
 
 VIEW_ATTRIBUTE = "Spine.View"
 """Node attribute ("ap" or "lateral") with which a script can tell the view."""
@@ -22,7 +23,6 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 VIEW_OF_DICOM_POSITION = {"AP": "ap", "PA": "ap", "LL": "lateral", "RL": "lateral", "LATERAL": "lateral"}
 VIEW_POSITION = "0018,5101"
 SPACING_TAGS = ("0018,1164", "0028,0030")
-RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 def volume_from_node(node: Any) -> Volume:
@@ -51,14 +51,8 @@ def ijk_to_ras(node: Any) -> np.ndarray:
 
 def write_volume(volume: Volume, path: Path) -> None:
     """Write for the worker, geometry kept whatever the orientation. Raises ResourceError when that fails."""
-    lps = RAS_TO_LPS @ volume.affine
-    spacing = np.asarray(volume.spacing_mm)
     try:
-        image = sitk.GetImageFromArray(np.ascontiguousarray(volume.voxels.T))
-        image.SetSpacing(spacing.tolist())
-        image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
-        image.SetOrigin(lps[:3, 3].tolist())
-        sitk.WriteImage(image, str(path))
+        sitk.WriteImage(image_of(volume.voxels, volume.affine), str(path))
     except RuntimeError as error:
         raise ResourceError(
             "The film could not be written to Slicer's temporary folder.", "Free some disk space and try again."

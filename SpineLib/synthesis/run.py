@@ -37,7 +37,7 @@ def write_films(
     paths, landmarks = [], {}
     for number in range(1, count + 1):
         progress((number - 1) / count, f"Film {number} of {count}")
-        film = make_film(film_seed(seed, number), options)
+        film = make_film(case_seed(seed, number), options)
         path = folder / f"film_{number:04d}{SUFFIXES[format]}"
         write_film(path, film.pixels, (film.spacing_mm, film.spacing_mm))
         write_film(folder / f"film_{number:04d}_mask.png", film.mask.astype(np.uint8) * 255)
@@ -49,8 +49,8 @@ def write_films(
     return paths
 
 
-def film_seed(seed: int, number: int) -> int:
-    """The seed of one film of a set, far from its neighbors'."""
+def case_seed(seed: int, number: int) -> int:
+    """The seed of one film or CT of a set, far from its neighbors'."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0])
 
 

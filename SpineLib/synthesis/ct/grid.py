@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from SpineLib.core.volume import RAS_TO_LPS
+
 Window = tuple[slice, slice, slice]
-LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Grid:
     @property
     def affine(self) -> np.ndarray:
         """4x4, index -> RAS mm."""
-        return LPS_TO_RAS @ self.to_world
+        return RAS_TO_LPS @ self.to_world
 
     @property
     def spacing_mm(self) -> np.ndarray:

@@ -13,7 +13,7 @@ from SpineLib.core.progress import Progress, silent
 from SpineLib.io import safe_output, write_scan
 from SpineLib.synthesis.ct.case import make_case
 from SpineLib.synthesis.ct.options import CtOptions
-from SpineLib.synthesis.run import film_seed
+from SpineLib.synthesis.run import case_seed
 from SpineLib.tasks.job import output_folder
 
 MOST_CASES, MOST_WORKERS = 100_000, 256
@@ -51,7 +51,7 @@ def write_cases(
 
 def write_case(seed: int, number: int, folder: Path, options: CtOptions) -> Path:
     """Make one case of a set and write its files; the JSON comes last, so what has one is whole."""
-    case = make_case(film_seed(seed, number), options)
+    case = make_case(case_seed(seed, number), options)
     path = _path(folder, number)
     stem = path.name.removesuffix(".nii.gz")
     write_scan(path, case.voxels, case.affine)

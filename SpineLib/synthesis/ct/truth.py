@@ -7,8 +7,8 @@ import numpy as np
 from scipy import ndimage
 
 from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM
+from SpineLib.core.volume import RAS_TO_LPS
 from SpineLib.synthesis.ct.fractures import genant_grade
-from SpineLib.synthesis.ct.grid import LPS_TO_RAS
 from SpineLib.synthesis.ct.person import Person
 from SpineLib.synthesis.ct.vertebra import Vertebra, endplate_points, height_loss, heights_mm
 
@@ -48,8 +48,8 @@ def _describe(vertebra: Vertebra, labels: np.ndarray, boxes: list[Any]) -> dict[
         "label": BY_NAME[vertebra.level].code,
         "voxels": int((labels[box] == BY_NAME[vertebra.level].code).sum()),
         "complete": not is_cut,
-        "center_ras_mm": _rounded(LPS_TO_RAS[:3, :3] @ vertebra.pose.center),
-        "up_ras": _rounded(LPS_TO_RAS[:3, :3] @ vertebra.pose.rotation[:, 2], 4),
+        "center_ras_mm": _rounded(RAS_TO_LPS[:3, :3] @ vertebra.pose.center),
+        "up_ras": _rounded(RAS_TO_LPS[:3, :3] @ vertebra.pose.rotation[:, 2], 4),
         "endplates_ras_mm": _endplates(vertebra),
         "heights_mm": _heights(heights_mm(vertebra)),
         "expected_heights_mm": _heights(heights_mm(vertebra, deformed=False)),
@@ -69,7 +69,7 @@ def _endplates(vertebra: Vertebra) -> dict[str, dict[str, list[float]]] | None:
     points = endplate_points(vertebra)
     if points is None:
         return None
-    ends = [vertebra.pose.world(pair) @ LPS_TO_RAS[:3, :3] for pair in points]
+    ends = [vertebra.pose.world(pair) @ RAS_TO_LPS[:3, :3] for pair in points]
     return {
         name: {"lower": _rounded(lower), "upper": _rounded(upper)}
         for name, (lower, upper) in zip(HEIGHTS, ends, strict=True)

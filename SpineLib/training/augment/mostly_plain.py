@@ -24,11 +24,10 @@ def draw(film: TrainingFilm, canvas: tuple[int, int], rng: np.random.Generator) 
     """The whole film, hardly changed, or one of `wide_views`."""
     if rng.random() >= PLAIN_SHARE:
         return wide_views.draw(film, canvas, rng, wide_views.MANY_CLOSE)
-    shape = (film.levels[0][0].shape[0], film.levels[0][0].shape[1])
-    fitted = min(canvas[0] / shape[0], canvas[1] / shape[1]) * math.exp(rng.normal(0, SCALE))
+    fitted = min(canvas[0] / film.shape[0], canvas[1] / film.shape[1]) * math.exp(rng.normal(0, SCALE))
     degrees = rng.normal(0, DEGREES) if rng.random() < 0.5 else 0.0
     view = View((fitted, fitted), float(degrees), mirrored=bool(rng.random() < 0.5))
-    seen, inside = look(torch.stack(film.at_scale(fitted)), shape, canvas, view)
+    seen, inside = look(torch.stack(film.at_scale(fitted)), film.shape, canvas, view)
     picture = seen[0].clamp(0, 1) ** math.exp(rng.normal(0, 0.25))
     if rng.random() < 0.25:
         picture = exposure.change(picture, rng)

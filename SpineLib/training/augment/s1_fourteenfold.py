@@ -19,10 +19,9 @@ VARIANTS = tuple((degrees, brightness, mirrored) for mirrored in (False, True) f
 def variant(film: TrainingFilm, canvas: tuple[int, int], number: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Variant `number` (0..13) of the film, stretched to the canvas."""
     degrees, brightness, mirrored = VARIANTS[number]
-    shape = film.levels[0][0].shape
-    scale = (canvas[1] / shape[1], canvas[0] / shape[0])
+    scale = (canvas[1] / film.shape[1], canvas[0] / film.shape[0])
     both = torch.stack(film.at_scale(min(scale)))
-    seen, inside = look(both, (shape[0], shape[1]), canvas, View(scale, degrees, mirrored=mirrored))
+    seen, inside = look(both, film.shape, canvas, View(scale, degrees, mirrored=mirrored))
     return (seen[0] * brightness).clamp(0, 1) * inside, (seen[1] * inside > 0.5).float()
 
 

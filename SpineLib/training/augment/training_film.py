@@ -21,6 +21,12 @@ class TrainingFilm:
     levels: tuple[tuple[torch.Tensor, torch.Tensor], ...]
     weight: float = 1.0
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the finest level; scales of views refer to it."""
+        rows, columns = self.levels[0][0].shape
+        return rows, columns
+
     def at_scale(self, canvas_pixels_per_film_pixel: float) -> tuple[torch.Tensor, torch.Tensor]:
         """Picture and mask, float32 in 0..1, at the coarsest level that is still finer than the view."""
         level = 0

@@ -33,9 +33,8 @@ def draw(
     """One random view of the film."""
     if rng.random() < SPINELESS_SHARE:
         return normalize(exposure.change(objects.surroundings(canvas, rng), rng)), torch.zeros(canvas)
-    shape = (film.levels[0][0].shape[0], film.levels[0][0].shape[1])
-    view = random_view(shape, canvas, rng, scales)
-    seen, inside = look(torch.stack(film.at_scale(max(view.scale))), shape, canvas, view)
+    view = random_view(film.shape, canvas, rng, scales)
+    seen, inside = look(torch.stack(film.at_scale(max(view.scale))), film.shape, canvas, view)
     picture = exposure.develop(seen[0], rng)
     picture = objects.lay_around(picture, inside, rng)
     picture = objects.add_metal(picture, seen[1] * inside, rng)
