@@ -25,7 +25,12 @@ def run(arguments: argparse.Namespace) -> int:
     if not arguments.config.is_file():
         raise InputError(f"There is no configuration {arguments.config}.", "Give a JSON file.")
     _check_research_packages()
-    from SpineLib.training.run import train
+    from SpineLib.training.scan.config import is_scan_config
+
+    if is_scan_config(arguments.config):
+        from SpineLib.training.scan.run import train
+    else:
+        from SpineLib.training.run import train
 
     bundle = train(arguments.config, arguments.data, arguments.output, progress_log())
     print(

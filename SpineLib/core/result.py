@@ -22,10 +22,26 @@ class Structure:
 
 
 @dataclass(frozen=True)
+class Fracture:
+    """What was found of a fracture in a vertebra.
+
+    mask: fractured bone, may be empty. probability: that the vertebra is fractured, 0..1. genant_grade: 0 to 3 by the
+    loss of height, None where the heights could not be measured. kind: "wedge", "biconcave" or "crush" where the grade
+    is above 0, else "".
+    """
+
+    mask: Mask
+    probability: float
+    genant_grade: int | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True)
 class Vertebra:
     """One vertebra: its level, the second-best reading, its own mask (neighbors may overlap) and its landmarks.
 
-    landmarks: name -> coordinates; films in pixels (x, y) of the input, scans in RAS mm.
+    landmarks: name -> coordinates; films in pixels (x, y) of the input, scans in RAS mm. body: the part of the mask
+    that is the vertebral body, None where it is not told apart. fracture: None where fractures were not looked for.
     """
 
     level: str
@@ -33,6 +49,8 @@ class Vertebra:
     mask: Mask
     second_level: str | None = None
     landmarks: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    body: Mask | None = None
+    fracture: Fracture | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from SpineLib.networks.light_unet import light_unet
 from SpineLib.networks.msff.network import msff
 from SpineLib.networks.padded import Padded
 from SpineLib.networks.residual_unet import residual_unet
+from SpineLib.networks.subvoxel_unet import subvoxel_unet
 from SpineLib.networks.unet import unet
 
 NETWORKS = {
@@ -18,6 +19,7 @@ NETWORKS = {
     "light_unet": (light_unet, 32),
     "residual_unet": (residual_unet, 16),
     "msff": (msff, 16),
+    "subvoxel_unet": (subvoxel_unet, 32),
 }
 
 

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop on scans: steps, weight average, validation curve, checkpoints that a stopped run goes on from."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from SpineLib.core.progress import Progress
+from SpineLib.inference.scan_input import network_values
+from SpineLib.training.average import WeightAverage
+from SpineLib.training.loop import one_ahead
+from SpineLib.training.scan.cases import TrainingScan
+from SpineLib.training.scan.config import ScanConfig
+from SpineLib.training.scan.intensity import altered
+from SpineLib.training.scan.patches import Patch, central_patch, draw_patch
+from SpineLib.training.scan.targets import TARGETS
+
+CHECKPOINT, CURVES = "checkpoint.pt", "curves.jsonl"
+
+
+class ScanTrainer:
+    """Trains one network by a config. `synthetic` and `real` scans are mixed as the config says."""
+
+    def __init__(
+        self,
+        config: ScanConfig,
+        network: nn.Module,
+        synthetic: list[TrainingScan],
+        real: list[TrainingScan],
+        validation: list[TrainingScan],
+        folder: Path,
+        device: torch.device,
+    ) -> None:
+        self.config, self.folder, self.device = config, folder, device
+        self.network = network.to(device)
+        self.synthetic, self.real = synthetic, real
+        self.validation = [central_patch(scan, config.patch) for scan in validation]
+        self.target = TARGETS[config.target]
+        self.average = WeightAverage(self.network, config.average_decay)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, config.learning_rate, total_steps=config.steps + 1, pct_start=0.08, cycle_momentum=False
+        )
+        self.step = 0
+
+    def run(self, progress: Progress) -> nn.Module:
+        """All steps; returns the averaged network."""
+        self._resume()
+        losses: list[float] = []
+        start = time.monotonic()
+        for patches in one_ahead(self._batches()):
+            losses.append(self._learn(*patches))
+            self.step += 1
+            if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
+                loss, scores = float(np.mean(losses)), self._validate()
+                self._note(step=self.step, loss=loss, seconds=time.monotonic() - start, **scores)
+                self._save()
+                told = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
+                progress(self.step / self.config.steps, f"step {self.step}: loss {loss:.4f}, {told}")
+                losses, start = [], time.monotonic()
+        return self.average.network
+
+    def _batches(self) -> Iterator[tuple[torch.Tensor, tuple[torch.Tensor, ...]]]:
+        """Images `(B, 1, I, J, K)` and truths. Every step has its own random numbers, so a resumed run is the same."""
+        for step in range(self.step, self.config.steps):
+            rng = np.random.default_rng((self.config.seed, step))
+            pairs = [self._encoded(self._draw(rng), rng) for _ in range(self.config.batch_size)]
+            images, truths = zip(*pairs, strict=True)
+            yield torch.stack(images), tuple(torch.stack(each) for each in zip(*truths, strict=True))
+
+    def _draw(self, rng: np.random.Generator) -> Patch:
+        scans = self.real if self.real and rng.random() < self.config.real_share else self.synthetic
+        scan = scans[int(rng.integers(len(scans)))]
+        return draw_patch(scan, self._size(rng), rng, self.target.shows)
+
+    def _size(self, rng: np.random.Generator) -> tuple[int, ...]:
+        """Scans show the whole trunk or a few centimeters of it; a network that sees them whole must know both."""
+        if self.config.smallest_patch is None or rng.random() < 0.4:
+            return self.config.patch
+        pairs = zip(self.config.smallest_patch, self.config.patch, strict=True)
+        return tuple(int(rng.integers(low, high + 1)) for low, high in pairs)
+
+    def _encoded(self, patch: Patch, rng: np.random.Generator) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        voxels = altered(torch.from_numpy(patch.voxels.astype(np.float32)), rng, self.config.plain_share)
+        image = torch.from_numpy(network_values(voxels.numpy()))[None]
+        return image, self.target.encode(patch, self.config.spacing_mm)
+
+    def _learn(self, image: torch.Tensor, truth: tuple[torch.Tensor, ...]) -> float:
+        self.network.train()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            answer = self.network(image.to(self.device))
+        loss = self.target.loss(answer.float(), *(each.to(self.device) for each in truth))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self.average.update(self.network)
+        return loss.item()
+
+    @torch.inference_mode()
+    def _validate(self) -> dict[str, float]:
+        """Mean scores of the averaged network over the middles of the validation scans."""
+        found: dict[str, list[float]] = {}
+        for patch in self.validation:
+            image = torch.from_numpy(network_values(patch.voxels))[None, None].to(self.device)
+            truth = [each[None] for each in self.target.encode(patch, self.config.spacing_mm)]
+            answer = self.average.network(image).float().cpu()
+            for name, value in self.target.scores(answer, *truth).items():
+                found.setdefault(name, []).append(value)
+        known = {name: np.array(values)[np.isfinite(values)] for name, values in found.items()}
+        return {name: float(values.mean()) for name, values in known.items() if len(values)}
+
+    def _note(self, **entry: Any) -> None:
+        with (self.folder / CURVES).open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(entry) + "\n")
+
+    def _save(self) -> None:
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.network.state_dict(),
+            "average_steps": self.average.steps,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "step": self.step,
+        }
+        partial = self.folder / (CHECKPOINT + ".part")
+        torch.save(state, partial)
+        partial.replace(self.folder / CHECKPOINT)
+
+    def _resume(self) -> None:
+        path = self.folder / CHECKPOINT
+        if not path.is_file():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.network.load_state_dict(state["average"])
+        self.average.steps = state["average_steps"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.step = state["step"]

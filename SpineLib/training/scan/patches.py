@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A patch of a training scan: where it is cut, and its mirror image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from SpineLib.training.scan.cases import TrainingScan
+
+AIR_HU = -1000
+NEAR_THE_SPINE = 0.9
+"""Share of patches whose middle lies near what is to be found; the others may lie anywhere. Our choice."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A cut-out of a `TrainingScan`; arrays `(I, J, K)`, `centers` as indices of the patch, they may lie outside."""
+
+    voxels: np.ndarray
+    labels: np.ndarray
+    parts: np.ndarray
+    fractured: np.ndarray
+    centers: dict[int, np.ndarray]
+    is_hu: bool
+    parts_known: bool
+
+
+def draw_patch(
+    scan: TrainingScan, size: tuple[int, ...], rng: np.random.Generator, wanted: int | None = None
+) -> Patch:
+    """A random patch, mirrored left to right in half of the cases. wanted: plane of `truth` whose voxels it shall show
+    (0 labels, 2 fractures) where there are any."""
+    shape = np.array(scan.voxels.shape)
+    middle = rng.uniform(0, shape)
+    if wanted is not None and rng.random() < NEAR_THE_SPINE:
+        middle = _place_in(scan, wanted, rng)
+    jitter = rng.uniform(-0.35, 0.35, 3) * np.array(size)
+    start = np.rint(middle + jitter - np.array(size) / 2).astype(int)
+    start = np.clip(start, 0, np.maximum(shape - np.array(size), 0))
+    patch = cut(scan, start, size)
+    return mirrored(patch) if rng.random() < 0.5 else patch
+
+
+def central_patch(scan: TrainingScan, size: tuple[int, ...]) -> Patch:
+    """The patch in the scan's middle."""
+    start = np.maximum((np.array(scan.voxels.shape) - np.array(size)) // 2, 0)
+    return cut(scan, start, size)
+
+
+def cut(scan: TrainingScan, start: np.ndarray, size: tuple[int, ...]) -> Patch:
+    """The patch from index `start` on; beyond the scan there is air."""
+    where = tuple(slice(low, low + length) for low, length in zip(start, size, strict=True))
+    missing = [length - part.shape[0] for length, part in _lengths(scan.voxels, where, size)]
+    pads = [(0, int(extra)) for extra in missing]
+    truth = np.pad(scan.truth[(slice(None), *where)], [(0, 0), *pads])
+    voxels = np.pad(scan.voxels[where], pads, constant_values=AIR_HU)
+    centers = {label: center - start for label, center in scan.centers.items()}
+    return Patch(voxels, truth[0], truth[1], truth[2], centers, scan.is_hu, scan.parts_known)
+
+
+def mirrored(patch: Patch) -> Patch:
+    """Left and right exchanged."""
+    last = patch.voxels.shape[0] - 1
+    centers = {label: np.array([last - each[0], each[1], each[2]]) for label, each in patch.centers.items()}
+    flipped = (np.ascontiguousarray(each[::-1]) for each in (patch.voxels, patch.labels, patch.parts, patch.fractured))
+    return Patch(*flipped, centers, patch.is_hu, patch.parts_known)
+
+
+def _lengths(voxels: np.ndarray, where: tuple[slice, ...], size: tuple[int, ...]):
+    for axis, (part, length) in enumerate(zip(where, size, strict=True)):
+        yield length, np.arange(voxels.shape[axis])[part]
+
+
+def _place_in(scan: TrainingScan, plane: int, rng: np.random.Generator) -> np.ndarray:
+    """A random voxel among those of the plane that are set, the middle of the scan where none is."""
+    step = 2
+    found = np.flatnonzero(scan.truth[plane][::step, ::step, ::step])
+    if not len(found):
+        return np.array(scan.voxels.shape) / 2
+    coarse = [-(-length // step) for length in scan.voxels.shape]
+    return np.array(np.unravel_index(rng.choice(found), coarse)) * step

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`spine train` for the networks of the CT tasks: from a configuration to a bundle that can be used at once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from SpineLib.core.errors import InputError
+from SpineLib.core.progress import Progress, part_of, silent
+from SpineLib.models.bundle import write_bundle
+from SpineLib.networks.factory import build_network
+from SpineLib.training.scan.cases import TrainingScan, read_case, synthetic_scans
+from SpineLib.training.scan.config import ScanConfig, read_scan_config
+from SpineLib.training.scan.curve_picture import draw_curves
+from SpineLib.training.scan.loop import CURVES, ScanTrainer
+from SpineLib.training.scan.texts import bundle_metadata, model_card
+
+PICTURE = "curves.png"
+VALIDATION_SEED = 1
+"""Added to the run's seed for the validation cases, so that no case is in both sets."""
+
+
+def train(config_path: Path, data: Path | None, output: Path, progress: Progress = silent) -> Path:
+    """Make the synthetic cases, train, and write the bundle to `output/<id>`; returns its folder.
+
+    data: labeled scans of the configuration's `dataset`, mixed with the synthetic ones. A run that was stopped goes on
+    from its last checkpoint when called again with the same `output`. Raises InputError for an unusable configuration
+    or data folder.
+    """
+    config = read_scan_config(config_path)
+    output.mkdir(parents=True, exist_ok=True)
+    real = _real_scans(config, data, output, part_of(progress, 0.0, 0.05))
+    training, validation = _synthetic_scans(config, output, part_of(progress, 0.05, 0.2))
+    best = _learn(config, training, real, validation, output, part_of(progress, 0.2, 1.0))
+    draw_curves(output / CURVES, output / PICTURE)
+    folder = output / config.id
+    _write(folder, config, len(real), best, config_path, output)
+    return folder
+
+
+def _real_scans(config: ScanConfig, data: Path | None, output: Path, progress: Progress) -> list[TrainingScan]:
+    if data is None:
+        return []
+    if not config.dataset:
+        raise InputError("This configuration names no data set.", 'Add "dataset" to it, or leave out --data.')
+    from SpineLib.training.scan.labeled import prepared_scans
+
+    return [read_case(folder) for folder in prepared_scans(config, data, output / "real_cases", progress)]
+
+
+def _synthetic_scans(
+    config: ScanConfig, output: Path, progress: Progress
+) -> tuple[list[TrainingScan], list[TrainingScan]]:
+    wanted = config.synthetic
+    seed = config.seed + VALIDATION_SEED
+    kept = synthetic_scans(wanted, wanted.validation, seed, output / "validation_cases", part_of(progress, 0, 0.1))
+    made = synthetic_scans(wanted, wanted.training, config.seed, output / "training_cases", part_of(progress, 0.1, 1))
+    return [read_case(folder) for folder in made], [read_case(folder) for folder in kept]
+
+
+def _learn(
+    config: ScanConfig,
+    training: list[TrainingScan],
+    real: list[TrainingScan],
+    validation: list[TrainingScan],
+    output: Path,
+    progress: Progress,
+) -> torch.nn.Module:
+    from SpineLib.training.scan.targets import TARGETS
+
+    torch.manual_seed(config.seed)
+    channels = TARGETS[config.target].channels
+    network = build_network(config.network["name"], 3, 1, channels, **config.network.get("options", {}))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return ScanTrainer(config, network, training, real, validation, output, device).run(progress).to("cpu")
+
+
+def _write(
+    folder: Path, config: ScanConfig, real: int, network: torch.nn.Module, config_path: Path, output: Path
+) -> None:
+    notes = [json.loads(line) for line in (output / CURVES).read_text(encoding="utf-8").splitlines()]
+    metadata: dict[str, Any] = bundle_metadata(config, real, notes[-1])
+    data = f" --data {config.dataset}" if real else ""
+    files: dict[str, str | bytes | Path] = {
+        "LICENSE": "Apache-2.0\n",
+        "docs/README.md": model_card(metadata),
+        "training/config.json": config_path,
+        "training/command.txt": f"spine train config.json{data} -o OUTPUT\n",
+        "training/environment.json": json.dumps({"torch": torch.__version__}, indent=2) + "\n",
+        f"training/{CURVES}": output / CURVES,
+        f"training/{PICTURE}": output / PICTURE,
+    }
+    write_bundle(folder, metadata, network, files)
