@@ -5,6 +5,7 @@ import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -29,8 +30,17 @@ class Attempt:
 Forward = Callable[[torch.Tensor], torch.Tensor]
 Change = Callable[[Device, str], None]
 """Hears the device that takes over and why, in a sentence for the user."""
-Run = Callable[[Forward, Attempt], torch.Tensor]
-"""Compute all logits with a network's forward, which takes any float image and answers in float32."""
+Found = TypeVar("Found")
+Run = Callable[[Forward, Attempt], Found]
+"""Compute an answer with a network's forward, which takes any float image and answers in float32. May raise NotFinite.
+It is called again, from the start, where an attempt fails."""
+
+
+class NotFinite(ModelError):
+    """A short precision overflowed, or the weights are damaged."""
+
+    def __init__(self) -> None:
+        super().__init__("The network's answer is not a number.", "The model may be damaged: verify it.")
 
 
 def unheard(device: Device, sentence: str) -> None:
@@ -38,9 +48,23 @@ def unheard(device: Device, sentence: str) -> None:
 
 
 def probabilities(
-    network: nn.Module, device: Device, run: Run, progress: Progress, changed: Change, windows: bool
+    network: nn.Module, device: Device, run: Run[torch.Tensor], progress: Progress, changed: Change, windows: bool
 ) -> torch.Tensor:
-    """Sigmoid of the logits that `run` computes, float32 on the CPU, by the first attempt that succeeds.
+    """Sigmoid of the logits that `run` computes, float32 on the CPU; all else as in `carry_out`."""
+
+    def checked(forward: Forward, attempt: Attempt) -> torch.Tensor:
+        answer = run(forward, attempt)
+        if not answer.isfinite().all():
+            raise NotFinite()
+        return answer.sigmoid().cpu().contiguous()
+
+    return carry_out(network, device, checked, progress, changed, windows)
+
+
+def carry_out(
+    network: nn.Module, device: Device, run: Run[Found], progress: Progress, changed: Change, windows: bool
+) -> Found:
+    """What `run` finds, by the first attempt that succeeds.
 
     The network itself is neither moved nor changed. Each change of plan is told to `progress` and `changed`.
     Raises ResourceError where the memory does not suffice anywhere, ModelError where the answer is not finite.
@@ -52,7 +76,7 @@ def probabilities(
             progress(0.0, attempt.announcement)
             changed(attempt.device, attempt.announcement)
         try:
-            return _probabilities(network, attempt, run, progress, changed)
+            return _once_or_twice(network, attempt, run, progress, changed)
         except MemoryError as error:
             raise _no_memory() from error
         # Builds without CUDA answer a move to it with an AssertionError.
@@ -79,18 +103,20 @@ def _plan(device: Device, windows: bool) -> Iterator[Attempt]:
     yield Attempt(host, "cpu", "The GPU could not do it; the CPU takes over.")
 
 
-def _probabilities(network: nn.Module, attempt: Attempt, run: Run, progress: Progress, changed: Change) -> torch.Tensor:
+def _once_or_twice(
+    network: nn.Module, attempt: Attempt, run: Run[Found], progress: Progress, changed: Change
+) -> Found:
     """One attempt; once more in fp32 where a short precision overflowed."""
     with torch.inference_mode(), _repeatable():
-        answer = run(_forward(network, attempt.device.name, attempt.device.dtype), attempt)
-        if not answer.isfinite().all() and attempt.device.dtype != torch.float32:
-            announcement = f"{attempt.device.precision} overflowed; the network runs again in fp32."
-            progress(0.0, announcement)
-            changed(replace(attempt.device, dtype=torch.float32), announcement)
-            answer = run(_forward(network, attempt.device.name, torch.float32), attempt)
-        if not answer.isfinite().all():
-            raise ModelError("The network's answer is not a number.", "The model may be damaged: verify it.")
-        return answer.sigmoid().cpu().contiguous()
+        try:
+            return run(_forward(network, attempt.device.name, attempt.device.dtype), attempt)
+        except NotFinite:
+            if attempt.device.dtype == torch.float32:
+                raise
+        announcement = f"{attempt.device.precision} overflowed; the network runs again in fp32."
+        progress(0.0, announcement)
+        changed(replace(attempt.device, dtype=torch.float32), announcement)
+        return run(_forward(network, attempt.device.name, torch.float32), attempt)
 
 
 def _forward(network: nn.Module, name: str, dtype: torch.dtype) -> Forward:

@@ -5,12 +5,13 @@ from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress, silent
 from SpineLib.core.result import SpineResult
 from SpineLib.core.volume import Volume
-from SpineLib.tasks import ap_radiograph
+from SpineLib.tasks import ap_radiograph, ct_spine
 from SpineLib.tasks.options import SegmentOptions
 
 TASKS = {
     # name: recipe (volume, options, progress) -> SpineResult
     ap_radiograph.NAME: ap_radiograph.segment,
+    ct_spine.NAME: ct_spine.segment,
 }
 AUTO = "auto"
 
@@ -18,15 +19,17 @@ AUTO = "auto"
 def choose(volume: Volume, asked: str = AUTO) -> str:
     """The task for an image: the one asked for, or under "auto" the one its view calls for.
 
-    A film whose header does not name its view is taken for a frontal one. Raises InputError where no task fits.
+    A scan is taken for a CT, a film whose header does not name its view for a frontal one. Raises InputError where no
+    task fits.
     """
     if asked != AUTO:
         check_name(asked)
         return asked
-    if not volume.is_film or volume.modality != "radiograph":
+    if not volume.is_film:
+        return ct_spine.NAME
+    if volume.modality != "radiograph":
         raise InputError(
-            "The image is a scan and not a radiograph; only frontal radiographs can be segmented so far.",
-            "Choose a radiograph with a single image.",
+            "The image is a single slice of a scan.", "Choose the whole scan, or a radiograph with a single image."
         )
     if volume.view == "lateral":
         raise InputError(
@@ -37,7 +40,7 @@ def choose(volume: Volume, asked: str = AUTO) -> str:
 
 
 def run(task: str, volume: Volume, options: SegmentOptions | None = None, progress: Progress = silent) -> SpineResult:
-    """Do a task ("auto", "ap") on an image. Raises a SpineError; the image is never changed."""
+    """Do a task ("auto", "ap", "ct") on an image. Raises a SpineError; the image is never changed."""
     options = options or SegmentOptions()
     options.validate()
     return TASKS[choose(volume, task)](volume, options, progress)

@@ -2,8 +2,6 @@
 """A model looking at a film: from pixels, or a window of them, to probabilities at the film's own resolution."""
 
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +9,7 @@ import numpy as np
 from SpineLib.core.errors import ModelError
 from SpineLib.core.progress import Progress
 from SpineLib.tasks.column import Column
+from SpineLib.tasks.model_loading import load_for
 from SpineLib.tasks.options import SegmentOptions
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ class Looker:
     @classmethod
     def for_task(cls, task: str, options: SegmentOptions) -> "Looker":
         """The model and device that the options ask for. Raises ModelError and ResourceError."""
-        model, folder = _wanted(task, options.model)
-        bundle = _load(model, _state_of(folder))
+        bundle = load_for(task, options.model)
         # Only now, because it imports torch: an unknown or altered model is told at once.
         from SpineLib.inference.device import select
 
@@ -125,37 +123,6 @@ def closer_view(column: Column, seen: Box, always: bool) -> Box | None:
     )
     longest = [max(box[2] - box[0], box[3] - box[1]) for box in (window, seen)]
     return window if always or longest[0] < WORTH_A_SECOND_LOOK * longest[1] else None
-
-
-def _wanted(task: str, model: str | None) -> tuple[str, Path]:
-    """Id or path of the model to load, and its folder."""
-    from SpineLib.models import catalogue
-
-    if model is None:
-        known = catalogue.entries(task)
-        if not known:
-            raise ModelError(f'No model for the task "{task}" is installed.', "Import one: spine models import FILE.")
-        return known[0].id, known[0].folder
-    if len(Path(model).parts) > 1:
-        return model, Path(model)
-    entry = catalogue.find(model)
-    if entry.task != task:
-        raise ModelError(f'The model {model} is for the task "{entry.task}", not for "{task}".', "Choose another one.")
-    return model, entry.folder
-
-
-def _state_of(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    """Differs as soon as a file of the folder was replaced or altered."""
-    states = ((path, path.stat()) for path in sorted(folder.rglob("*")))
-    return tuple((str(path), state.st_size, state.st_mtime_ns) for path, state in states)
-
-
-@lru_cache(maxsize=2)
-def _load(model: str, state: tuple[tuple[str, int, int], ...]) -> "Bundle":
-    """Keep the last models loaded, for a worker's next request, as long as their files stay as they are."""
-    from SpineLib.models.loader import load
-
-    return load(model)
 
 
 def _film_input(metadata: dict[str, Any]) -> "FilmInput":

@@ -7,10 +7,11 @@ from typing import Any
 from SpineLib import __version__
 from SpineLib.core.volume import Volume
 from SpineLib.tasks.looking import Looker
+from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.options import SegmentOptions
 
 
-def provenance(looker: Looker, options: SegmentOptions, volume: Volume, seconds: dict[str, float]) -> dict[str, Any]:
+def provenance(looker: Looker | ScanModel, options: SegmentOptions, volume: Volume, seconds: dict[str, float]) -> dict[str, Any]:
     """Software, model, machine, options, seconds per step and the input's own identifiers."""
     metadata = looker.bundle.metadata
     return {

@@ -36,7 +36,8 @@ class ScanConfig:
 
     target: what the network learns, a line of `targets.TARGETS`. spacing_mm: of its input. patch: voxels of a training
     patch; with `smallest_patch` three of five are smaller along each axis, down to that. dataset: name of the labeled scans given by --data, which are added to the synthetic ones; they make
-    `real_share` of the patches. plain_share: patches whose intensities stay as they are. steps: of the optimizer.
+    `real_share` of the patches. schedule: "one_cycle" (AdamW), or "s4" (Adam; the rate times 0.4 after two validations
+    without a lower loss, the end after five). plain_share: patches whose intensities stay as they are. steps: of the optimizer.
     metadata: fields of the bundle's metadata.json.
     """
 
@@ -54,6 +55,7 @@ class ScanConfig:
     dataset: str = ""
     real_share: float = 0.5
     seed: int = 2023
+    schedule: str = "one_cycle"
     average_decay: float = 0.995
     validate_every: int = 200
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -72,6 +74,9 @@ def read_scan_config(path: Path) -> ScanConfig:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         raw.pop("kind", None)
+        from SpineLib.training.scan.schedules import SCHEDULES
+        from SpineLib.training.scan.targets import TARGETS
+
         synthetic = SyntheticSet(**raw.pop("synthetic"))
         synthetic.case_options()
         for name in ("patch", "smallest_patch"):
@@ -80,6 +85,8 @@ def read_scan_config(path: Path) -> ScanConfig:
         config = ScanConfig(synthetic=synthetic, **raw)
         if config.smallest_patch and config.batch_size > 1:
             raise ValueError("patches of several sizes need batch_size 1")
+        if config.schedule not in SCHEDULES or config.target not in TARGETS:
+            raise ValueError(f'"{config.schedule}" is no schedule or "{config.target}" no target')
         return config
     except OSError as error:
         raise InputError(f'The training configuration "{path}" cannot be read.', "Check its path.") from error

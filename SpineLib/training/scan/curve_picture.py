@@ -16,7 +16,7 @@ def draw_curves(curves: Path, picture: Path) -> None:
     left.plot(steps, [note["loss"] for note in notes], color="tab:blue")
     left.set(xlabel="step", ylabel="training loss", ylim=(0, None))
     for name in notes[-1]:
-        if name not in ("step", "loss", "seconds"):
+        if name not in ("step", "loss", "validation_loss", "seconds"):
             right.plot(steps, [note.get(name) for note in notes], marker=".", label=name.replace("_", " "))
     right.set(xlabel="step", ylabel="score on validation patches", ylim=(None, 1))
     right.legend(fontsize="x-small")

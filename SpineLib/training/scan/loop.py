@@ -19,6 +19,7 @@ from SpineLib.training.scan.cases import TrainingScan
 from SpineLib.training.scan.config import ScanConfig
 from SpineLib.training.scan.intensity import altered
 from SpineLib.training.scan.patches import Patch, central_patch, draw_patch
+from SpineLib.training.scan.schedules import SCHEDULES
 from SpineLib.training.scan.targets import TARGETS
 
 CHECKPOINT, CURVES = "checkpoint.pt", "curves.jsonl"
@@ -43,10 +44,7 @@ class ScanTrainer:
         self.validation = [central_patch(scan, config.patch) for scan in validation]
         self.target = TARGETS[config.target]
         self.average = WeightAverage(self.network, config.average_decay)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, config.learning_rate, total_steps=config.steps + 1, pct_start=0.08, cycle_momentum=False
-        )
+        self.schedule = SCHEDULES[config.schedule](self.network, config)
         self.step = 0
 
     def run(self, progress: Progress) -> nn.Module:
@@ -59,11 +57,14 @@ class ScanTrainer:
             self.step += 1
             if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
                 loss, scores = float(np.mean(losses)), self._validate()
+                self.schedule.judge(scores["validation_loss"])
                 self._note(step=self.step, loss=loss, seconds=time.monotonic() - start, **scores)
                 self._save()
                 told = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
                 progress(self.step / self.config.steps, f"step {self.step}: loss {loss:.4f}, {told}")
                 losses, start = [], time.monotonic()
+            if self.schedule.is_over:
+                break
         return self.average.network
 
     def _batches(self) -> Iterator[tuple[torch.Tensor, tuple[torch.Tensor, ...]]]:
@@ -96,10 +97,10 @@ class ScanTrainer:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             answer = self.network(image.to(self.device))
         loss = self.target.loss(answer.float(), *(each.to(self.device) for each in truth))
-        self.optimizer.zero_grad(set_to_none=True)
+        self.schedule.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
+        self.schedule.optimizer.step()
         self.schedule.step()
         self.average.update(self.network)
         return loss.item()
@@ -112,6 +113,7 @@ class ScanTrainer:
             image = torch.from_numpy(network_values(patch.voxels))[None, None].to(self.device)
             truth = [each[None] for each in self.target.encode(patch, self.config.spacing_mm)]
             answer = self.average.network(image).float().cpu()
+            found.setdefault("validation_loss", []).append(float(self.target.loss(answer, *truth)))
             for name, value in self.target.scores(answer, *truth).items():
                 found.setdefault(name, []).append(value)
         known = {name: np.array(values)[np.isfinite(values)] for name, values in found.items()}
@@ -126,7 +128,6 @@ class ScanTrainer:
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "average_steps": self.average.steps,
-            "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "step": self.step,
         }
@@ -142,6 +143,5 @@ class ScanTrainer:
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
         self.average.steps = state["average_steps"]
-        self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.step = state["step"]

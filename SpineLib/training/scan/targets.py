@@ -8,7 +8,14 @@ import torch
 from torch.nn import functional
 
 from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM
-from SpineLib.labelling.channels import LEVEL_CHANNELS, OFFSET_UNIT_MM, PARTS
+from SpineLib.labelling.channels import (
+    COORDINATE_MIDDLE,
+    COORDINATE_UNIT,
+    COORDINATES,
+    LOCALIZER_CHANNELS,
+    OFFSET_UNIT_MM,
+    PARTS,
+)
 from SpineLib.training.scan.patches import Patch
 
 UNKNOWN_PART = 255
@@ -34,31 +41,35 @@ class Target(Protocol):
 
 
 class Levels:
-    """Every voxel's vertebra, for the coarse network that finds the spine and knows roughly which level is where."""
+    """The spine and each of its voxels' place along it, with how sure that is (a Laplace distribution's spread)."""
 
-    channels = len(LEVEL_CHANNELS)
+    channels = LOCALIZER_CHANNELS
     shows = 0
 
     def encode(self, patch: Patch, spacing_mm: float) -> tuple[torch.Tensor, ...]:
-        table = np.zeros(256, np.int64)
-        for channel, name in enumerate(LEVEL_CHANNELS):
-            if name:
-                table[BY_NAME[name].code] = channel
+        table = np.zeros(256, np.float32)
+        for name, coordinate in COORDINATES.items():
+            table[BY_NAME[name].code] = coordinate
         return (torch.from_numpy(table[patch.labels]),)
 
     def loss(self, answer: torch.Tensor, *truth: torch.Tensor) -> torch.Tensor:
-        (levels,) = truth
-        weight = torch.full((self.channels,), 2.0, device=answer.device)
-        weight[0] = 0.5
-        entropy = functional.cross_entropy(answer, levels, weight=weight, label_smoothing=0.02)
-        spine = 1 - answer.softmax(1)[:, 0]
-        return entropy + _dice_loss(spine, (levels > 0).float())
+        (places,) = truth
+        there = places > 0
+        spine = there.float()
+        entropy = functional.binary_cross_entropy_with_logits(answer[:, 0], spine)
+        loss = entropy + _dice_loss(answer[:, 0].sigmoid(), spine)
+        if not there.any():
+            return loss
+        steps = (answer[:, 1] * COORDINATE_UNIT + COORDINATE_MIDDLE - places)[there].abs()
+        spread = answer[:, 2][there].clamp(-3, 3)
+        return loss + 0.3 * (steps * torch.exp(-spread) + spread).mean()
 
     def scores(self, answer: torch.Tensor, *truth: torch.Tensor) -> dict[str, float]:
-        (levels,) = truth
-        found, there = answer.argmax(1), levels > 0
-        named = (found == levels)[there].float().mean().item() if there.any() else float("nan")
-        return {"spine_dice": _dice(found > 0, there), "level_accuracy": named}
+        (places,) = truth
+        there = places > 0
+        steps = (answer[:, 1] * COORDINATE_UNIT + COORDINATE_MIDDLE - places)[there].abs()
+        near = (steps < 0.5).float().mean().item() if there.any() else float("nan")
+        return {"spine_dice": _dice(answer[:, 0] > 0, there), "within_half_a_level": near}
 
 
 class Parts:

@@ -6,12 +6,12 @@ from typing import Any
 
 from SpineLib import __version__
 from SpineLib.core.result import DISCLAIMER
-from SpineLib.labelling.channels import LEVEL_CHANNELS, PARTS
+from SpineLib.labelling.channels import PARTS
 from SpineLib.training.scan.config import ScanConfig
 from SpineLib.training.scan.targets import TARGETS
 
 CHANNELS = {
-    "levels": {str(place): name or "nothing" for place, name in enumerate(LEVEL_CHANNELS)},
+    "levels": {"0": "spine", "1": "place along the spine", "2": "logarithm of that place's spread"},
     "parts": {
         **{str(place): name or "nothing" for place, name in enumerate(PARTS)},
         "5, 6, 7": "way to the vertebra's center along i, j, k in cm",
@@ -22,7 +22,7 @@ CHANNELS = {
 
 def bundle_metadata(config: ScanConfig, real: int, last: dict[str, float]) -> dict[str, Any]:
     """The bundle's `metadata.json`; the configuration's own `metadata` comes on top."""
-    scores = {name: round(value, 4) for name, value in last.items() if name not in ("step", "loss", "seconds")}
+    scores = {name: round(value, 4) for name, value in last.items() if name not in ("step", "loss", "validation_loss", "seconds")}
     return {
         "id": config.id,
         "title": config.id,

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scans on the grid that the networks know, and masks back on the scan's own.
+
+The networks' grid runs along the patient's axes: i to the left, j to the back, k upward, the same distance each way.
+Arrays are `(I, J, K)`, affines 4x4, index -> RAS mm.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import SimpleITK as sitk
+
+from SpineLib.core.mask import Mask
+from SpineLib.inference.scan_input import LOWEST_HU
+from SpineLib.io.itk import array_of, image_of
+
+AXES = np.diag([-1.0, -1.0, 1.0])
+"""Directions of i, j and k in RAS, as columns."""
+
+
+@dataclass(frozen=True)
+class ScanGrid:
+    """A grid along the patient's axes."""
+
+    shape: tuple[int, int, int]
+    spacing_mm: float
+    origin_ras_mm: np.ndarray
+
+    @property
+    def affine(self) -> np.ndarray:
+        affine = np.eye(4)
+        affine[:3, :3] = AXES * self.spacing_mm
+        affine[:3, 3] = self.origin_ras_mm
+        return affine
+
+    def indices(self, points_ras_mm: np.ndarray) -> np.ndarray:
+        """Fractional indices `(n, 3)` of points `(n, 3)`."""
+        return (points_ras_mm - self.origin_ras_mm) @ AXES / self.spacing_mm
+
+    def points(self, indices: np.ndarray) -> np.ndarray:
+        """Points `(n, 3)`, RAS mm, of indices `(n, 3)`."""
+        return self.origin_ras_mm + (indices * self.spacing_mm) @ AXES
+
+
+def grid_over(shape: tuple[int, ...], affine: np.ndarray, spacing_mm: float) -> ScanGrid:
+    """The grid that covers a scan of `shape` and `affine`, whichever way that lies."""
+    ends = np.stack(np.meshgrid(*[(0, size - 1) for size in shape], indexing="ij"), -1).reshape(-1, 3)
+    return grid_around(ends @ affine[:3, :3].T + affine[:3, 3], spacing_mm)
+
+
+def grid_around(points_ras_mm: np.ndarray, spacing_mm: float, margin_mm: float = 0.0) -> ScanGrid:
+    """The smallest grid that holds points `(n, 3)` and a margin."""
+    along = points_ras_mm @ AXES
+    low, high = along.min(axis=0) - margin_mm, along.max(axis=0) + margin_mm
+    size = np.ceil((high - low) / spacing_mm - 1e-6).astype(int) + 1
+    return ScanGrid((int(size[0]), int(size[1]), int(size[2])), spacing_mm, low @ AXES)
+
+
+def resampled(image: sitk.Image, grid: ScanGrid) -> np.ndarray:
+    """Values of a scan on a grid, float32; air where the scan does not reach.
+
+    Linear; finer scans are averaged first, so that a voxel of the grid stands for all it covers.
+    """
+    part = _region(image, grid)
+    if part is None:
+        return np.full(grid.shape, np.float32(LOWEST_HU))
+    shrink = [max(1, min(int(grid.spacing_mm / step), size)) for step, size in _steps(part)]
+    part = sitk.BinShrink(part, shrink) if max(shrink) > 1 else part
+    reference = _reference(grid)
+    found = sitk.Resample(part, reference, sitk.Transform(), sitk.sitkLinear, LOWEST_HU, sitk.sitkFloat32)
+    return np.ascontiguousarray(array_of(found))
+
+
+def mask_on(image: sitk.Image, inside: np.ndarray, grid: ScanGrid) -> Mask:
+    """A mask `(I, J, K)` of a grid on the voxels of a scan: linear between the grid's voxels, half and more is in."""
+    size = image.GetSize()
+    shape = (int(size[0]), int(size[1]), int(size[2]))
+    cropped = Mask.from_array(inside)
+    if cropped.is_empty:
+        return Mask(np.zeros((0, 0, 0), bool), (0, 0, 0), shape)
+    box = np.pad(cropped.box, 1).astype(np.float32)
+    corner = grid.points(np.array(cropped.origin, float)[None] - 1)[0]
+    small = ScanGrid((box.shape[0], box.shape[1], box.shape[2]), grid.spacing_mm, corner)
+    window = _window(image, small)
+    if window is None:
+        return Mask(np.zeros((0, 0, 0), bool), (0, 0, 0), shape)
+    start, length = window
+    target = sitk.Image([int(each) for each in length], sitk.sitkUInt8)
+    target.SetSpacing(image.GetSpacing())
+    target.SetDirection(image.GetDirection())
+    target.SetOrigin(image.TransformIndexToPhysicalPoint([int(each) for each in start]))
+    found = sitk.Resample(image_of(box, small.affine), target, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32)
+    within = Mask.from_array(array_of(found) >= 0.5)
+    first = [int(low + place) for low, place in zip(start, within.origin, strict=True)]
+    return Mask(within.box, (first[0], first[1], first[2]), shape)
+
+
+def _steps(image: sitk.Image) -> list[tuple[float, int]]:
+    return list(zip(image.GetSpacing(), image.GetSize(), strict=True))
+
+
+def _reference(grid: ScanGrid) -> sitk.Image:
+    reference = sitk.Image(list(grid.shape), sitk.sitkUInt8)
+    reference.SetSpacing([grid.spacing_mm] * 3)
+    reference.SetOrigin((grid.origin_ras_mm * np.array([-1, -1, 1])).tolist())
+    return reference
+
+
+def _region(image: sitk.Image, grid: ScanGrid) -> sitk.Image | None:
+    """The part of the scan that the grid needs."""
+    window = _window(image, grid)
+    if window is None:
+        return None
+    start, length = window
+    return sitk.RegionOfInterest(image, [int(each) for each in length], [int(each) for each in start])
+
+
+def _window(image: sitk.Image, grid: ScanGrid) -> tuple[np.ndarray, np.ndarray] | None:
+    """First index and size of the scan's box that holds the grid and a voxel around it; None where they miss."""
+    ends = np.stack(np.meshgrid(*[(0, size - 1) for size in grid.shape], indexing="ij"), -1).reshape(-1, 3)
+    points = grid.points(ends) * np.array([-1, -1, 1])
+    places = np.array([image.TransformPhysicalPointToContinuousIndex(point.tolist()) for point in points])
+    reach = np.ceil(grid.spacing_mm / np.array(image.GetSpacing())) + 1
+    size = np.array(image.GetSize())
+    low = np.clip(np.floor(places.min(axis=0) - reach), 0, size).astype(int)
+    high = np.clip(np.ceil(places.max(axis=0) + reach) + 1, 0, size).astype(int)
+    return (low, high - low) if (high > low).all() else None

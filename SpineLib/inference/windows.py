@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Windows over the wanted part of a scan, finished slab by slab: bounded memory, cost by the spine's length.
+
+Answers are summed in a buffer as high as one window. What no later window touches is handed on at once and forgotten.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from SpineLib.core.progress import Progress
+from SpineLib.inference.attempts import Attempt, Forward, NotFinite
+
+Slab = Callable[[torch.Tensor, torch.Tensor, tuple[int, int, int]], None]
+"""Takes finished logits `(C, i, j, k)`, where a window lay at all, bool `(i, j, k)`, and the index of their first voxel."""
+Size = tuple[int, int, int]
+LEAST_WEIGHT = 0.05
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Windows of one `size`, by the index along k at which they begin: lowest first."""
+
+    size: Size
+    layers: tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+
+    @property
+    def count(self) -> int:
+        return sum(len(places) for _, places in self.layers)
+
+
+def plan(wanted: np.ndarray, window: Size, overlap: float) -> Plan:
+    """Windows that cover the voxels of `wanted`, bool `(I, J, K)`; in each layer only around what is wanted there."""
+    size = tuple(min(length, extent) for length, extent in zip(window, wanted.shape, strict=True))
+    heights = np.flatnonzero(wanted.any(axis=(0, 1)))
+    if not len(heights):
+        return Plan((size[0], size[1], size[2]), ())
+    layers = []
+    for start in _starts(int(heights[0]), int(heights[-1]) + 1, size[2], wanted.shape[2], overlap):
+        flat = wanted[:, :, start : start + size[2]].any(axis=2)
+        if not flat.any():
+            continue
+        rows, columns = np.flatnonzero(flat.any(axis=1)), np.flatnonzero(flat.any(axis=0))
+        places = tuple(
+            (i, j)
+            for i in _starts(int(rows[0]), int(rows[-1]) + 1, size[0], wanted.shape[0], overlap)
+            for j in _starts(int(columns[0]), int(columns[-1]) + 1, size[1], wanted.shape[1], overlap)
+            if flat[i : i + size[0], j : j + size[1]].any()
+        )
+        layers.append((start, places))
+    return Plan((size[0], size[1], size[2]), tuple(layers))
+
+
+def run(
+    image: np.ndarray, windows: Plan, channels: int, forward: Forward, attempt: Attempt, done: Slab, progress: Progress
+) -> None:
+    """Network answers of the planned windows, averaged where they overlap, given to `done` from the lowest k upward.
+
+    image: float32 `(I, J, K)`, what the network sees. `progress` hears of every window and may raise Cancelled. Raises
+    ModelError where the answer is not finite.
+    """
+    weight = _weight(windows.size).to(attempt.stitch)
+    shape = (image.shape[0], image.shape[1], windows.size[2])
+    total = torch.zeros((channels, *shape), device=attempt.stitch)
+    weights = torch.zeros(shape, device=attempt.stitch)
+    seen = 0
+    for number, (start, places) in enumerate(windows.layers):
+        for i, j in places:
+            progress(seen / windows.count, f"Window {seen + 1} of {windows.count}")
+            seen += 1
+            here = (slice(i, i + windows.size[0]), slice(j, j + windows.size[1]))
+            part = np.ascontiguousarray(image[(*here, slice(start, start + windows.size[2]))])
+            answer = forward(torch.from_numpy(part)[None, None])[0].to(attempt.stitch)
+            if not answer.isfinite().all():
+                raise NotFinite()
+            total[(slice(None), *here)] += answer * weight
+            weights[here] += weight
+        later = windows.layers[number + 1][0] if number + 1 < len(windows.layers) else start + windows.size[2]
+        finished = min(later - start, windows.size[2])
+        _hand_on(total, weights, finished, start, done)
+        _move_down(total, finished)
+        _move_down(weights, finished)
+
+
+def _hand_on(total: torch.Tensor, weights: torch.Tensor, finished: int, start: int, done: Slab) -> None:
+    """The box of the first `finished` slices in which any window lay."""
+    covered = weights[:, :, :finished] > 0
+    if not covered.any():
+        return
+    rows, columns = covered.any(2).any(1).nonzero()[:, 0], covered.any(2).any(0).nonzero()[:, 0]
+    box = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1), slice(0, finished))
+    mean = total[(slice(None), *box)] / weights[box].clamp_min(1e-6)
+    done(mean, weights[box] > 0, (box[0].start, box[1].start, start))
+
+
+def _move_down(buffer: torch.Tensor, by: int) -> None:
+    kept = buffer[..., by:].clone()
+    buffer.zero_()
+    buffer[..., : kept.shape[-1]] = kept
+
+
+def _starts(low: int, high: int, length: int, extent: int, overlap: float) -> Iterator[int]:
+    """Where windows of `length` begin so that low..high is covered, within 0..extent, evenly spread."""
+    step = max(1, int(length * (1 - overlap)))
+    count = max(1, -(-(high - low - length) // step) + 1)
+    if count == 1:
+        yield int(np.clip((low + high - length) // 2, 0, extent - length))
+        return
+    for place in np.linspace(low, high - length, count):
+        yield int(np.clip(round(place), 0, extent - length))
+
+
+def _weight(size: Size) -> torch.Tensor:
+    """Windows count most in their middle: a tent along each axis."""
+    tents = []
+    for length in size:
+        place = (torch.arange(length) + 0.5) / length
+        tents.append((1 - (2 * place - 1).abs()).clamp_min(LEAST_WEIGHT))
+    return tents[0][:, None, None] * tents[1][:, None] * tents[2]

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which level each vertebra is: all readings of the row at once, by a dynamic programme along the spine.
+
+A reading assigns consecutive levels of one kind of spine (the usual one, one with T13, with L6, with four lumbar
+vertebrae) to the vertebrae from the head downward; where two lie too far apart, it may leave levels out between them.
+Readings are weighed by what each vertebra looks like to the localizer, by how common that kind of spine is and by the
+sacrum below. Sums over all readings (forward and backward) give every vertebra's probability of every level. Our own
+design; the frequencies of variants are rounded from Carrino et al., Radiology 2011, and Thawait et al., Eur Radiol 2012.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from SpineLib.core.anatomy import VERTEBRAE
+from SpineLib.labelling.channels import COORDINATES, LEVELS
+
+_USUAL = tuple(vertebra.name for vertebra in VERTEBRAE[:24])
+KINDS: tuple[tuple[tuple[str, ...], float], ...] = (
+    (_USUAL, 0.89),
+    ((*_USUAL, "L6"), 0.05),
+    (_USUAL[:-1], 0.03),
+    ((*_USUAL[:19], "T13", *_USUAL[19:]), 0.03),
+)
+"""Levels of each kind of spine from the head downward, and how common it is."""
+MOST_VERTEBRAE = max(len(levels) for levels, _ in KINDS)
+TRUST = 0.7
+"""Neighbors look alike to the localizer's mistakes, too; so their evidence counts less than if each spoke for itself."""
+LEAST = 0.003
+"""No level is ruled out by its looks alone."""
+SHARPEST = 0.25
+"""The localizer may be surer of a place than its training on synthetic scans justifies."""
+GAP = 1.55
+"""From this many usual distances on a vertebra may be missing between two."""
+MISSED, UNEXPECTED = 0.02, 1e-4
+"""Probability that a level is left out where the distance does not call for it, and that none is where it does."""
+OFF_THE_SACRUM = 0.02
+"""Probability that the vertebra next to the sacrum is not the lowest of its spine."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """A vertebra's level, how probable it is, and the second-best level where there is one."""
+
+    level: str
+    confidence: float
+    second: str | None
+
+
+def looks_of(places: np.ndarray, spreads: np.ndarray) -> np.ndarray:
+    """How well a vertebra looks like each of `LEVELS`, `(levels,)`, with sum 1.
+
+    places, spreads: `(n,)`, the localizer's answer at its voxels. Voxels are averaged, not multiplied: they all err alike.
+    """
+    levels = np.array([COORDINATES[level] for level in LEVELS])
+    if not len(places):
+        return np.full(len(levels), 1 / len(levels))
+    wide = np.maximum(spreads, SHARPEST)[:, None]
+    density = (np.exp(-np.abs(levels - places[:, None]) / wide) / wide).mean(axis=0)
+    return density / density.sum()
+
+
+def name_vertebrae(shares: np.ndarray, centers_mm: np.ndarray, on_sacrum: bool) -> list[Name]:
+    """Names of vertebrae from the head downward.
+
+    shares: `(n, levels)`, how well each looks like each of `LEVELS`. centers_mm: `(n, 3)`. on_sacrum: whether the last
+    one lies on the sacrum. Raises ValueError for more vertebrae than any spine has.
+    """
+    if not len(shares):
+        return []
+    if len(shares) > MOST_VERTEBRAE:
+        raise ValueError(f"{len(shares)} vertebrae in a row")
+    skips = _skips(centers_mm)
+    marginals = np.zeros((len(shares), len(LEVELS)))
+    weights, parts = [], []
+    for levels, prior in KINDS:
+        looks = _looks(shares, levels)
+        if on_sacrum:
+            looks[-1] *= np.where(np.arange(len(levels)) == len(levels) - 1, 1.0, OFF_THE_SACRUM)
+        score, each = _forward_backward(looks, skips)
+        weights.append(np.log(prior) + score)
+        parts.append((levels, each))
+    shares_of_kinds = np.exp(np.array(weights) - max(weights))
+    shares_of_kinds /= shares_of_kinds.sum()
+    for (levels, each), share in zip(parts, shares_of_kinds, strict=True):
+        marginals[:, [LEVELS.index(level) for level in levels]] += share * each
+    levels, each = parts[int(shares_of_kinds.argmax())]
+    best = _best_path(_looks(shares, levels), skips, on_sacrum)
+    return [_name(levels[place], row) for place, row in zip(best, marginals, strict=True)]
+
+
+def _name(level: str, marginal: np.ndarray) -> Name:
+    chosen = LEVELS.index(level)
+    others = marginal.copy()
+    others[chosen] = -1.0
+    second = int(others.argmax())
+    return Name(level, float(marginal[chosen]), LEVELS[second] if others[second] > 0.001 else None)
+
+
+def _looks(shares: np.ndarray, levels: tuple[str, ...]) -> np.ndarray:
+    """`(n, levels)`: how well each vertebra looks like each level."""
+    columns = shares[:, [LEVELS.index(level) for level in levels]]
+    return (columns + LEAST) ** TRUST
+
+
+def _skips(centers_mm: np.ndarray) -> np.ndarray:
+    """`(n - 1, 4)`: probability of leaving out 0, 1, 2 or 3 levels between neighbors, by their distance."""
+    distances = np.linalg.norm(np.diff(centers_mm, axis=0), axis=1)
+    skips = np.zeros((len(distances), 4))
+    for number, distance in enumerate(distances):
+        near = np.delete(distances, number)[max(0, number - 3) : number + 3]
+        usual = float(np.median(near)) if len(near) else 30.0
+        expected = int(np.clip(round(distance / max(usual, 1.0)) - 1, 0, 3)) if distance > GAP * usual else 0
+        skips[number] = [MISSED * 0.1 ** abs(count - expected) for count in range(4)]
+        skips[number, 0] = max(skips[number, 0], UNEXPECTED)
+        skips[number, expected] = 1.0
+    return skips
+
+
+def _step(skip: np.ndarray, size: int) -> np.ndarray:
+    """`(size, size)`: probability of going from a level to a lower one."""
+    return sum(np.diag(np.full(size - count - 1, skip[count]), count + 1) for count in range(4) if size > count + 1)
+
+
+def _forward_backward(looks: np.ndarray, skips: np.ndarray) -> tuple[float, np.ndarray]:
+    """Logarithm of the sum over all readings, and each vertebra's `(n, levels)` share of readings."""
+    count, size = looks.shape
+    forward, backward = np.zeros_like(looks), np.ones_like(looks)
+    forward[0] = looks[0] / size
+    logarithm = 0.0
+    for number in range(count):
+        if number:
+            forward[number] = (forward[number - 1] @ _step(skips[number - 1], size)) * looks[number]
+        total = forward[number].sum()
+        if total <= 0:
+            return -np.inf, np.zeros_like(looks)
+        forward[number] /= total
+        logarithm += float(np.log(total))
+    for number in range(count - 2, -1, -1):
+        backward[number] = _step(skips[number], size) @ (looks[number + 1] * backward[number + 1])
+        backward[number] /= max(backward[number].max(), 1e-300)
+    both = forward * backward
+    return logarithm, both / both.sum(axis=1, keepdims=True)
+
+
+def _best_path(looks: np.ndarray, skips: np.ndarray, on_sacrum: bool) -> list[int]:
+    """The single most probable reading (Viterbi)."""
+    count, size = looks.shape
+    with np.errstate(divide="ignore"):
+        scores = np.log(looks)
+        if on_sacrum:
+            scores[-1, :-1] += np.log(OFF_THE_SACRUM)
+        came = np.zeros((count, size), int)
+        best = scores[0]
+        for number in range(1, count):
+            ways = best[:, None] + np.log(_step(skips[number - 1], size))
+            came[number] = ways.argmax(axis=0)
+            best = ways.max(axis=0) + scores[number]
+    place = int(best.argmax())
+    path = [place]
+    for number in range(count - 1, 0, -1):
+        place = int(came[number, place])
+        path.append(place)
+    return path[::-1]

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CT -> named vertebrae, each with its own mask, the sacrum and the discs.
+
+A coarse network finds the spine on the whole scan and roughly knows which level is where; a fine one runs near the
+spine only and tells each vertebra from the next; the row of vertebrae is then named as a whole.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from SpineLib.core.anatomy import DISC, SACRUM
+from SpineLib.core.progress import Progress, part_of, silent
+from SpineLib.core.result import SpineResult, Structure, Vertebra
+from SpineLib.core.volume import Volume
+from SpineLib.tasks.options import SegmentOptions
+from SpineLib.tasks.provenance import provenance
+from SpineLib.tasks.scan_model import ScanModel
+from SpineLib.tasks.scan_vertebrae import FineSpine, localize
+from SpineLib.tasks.scan_vertebrae import segment as segment_near
+from SpineLib.tasks.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+NAME = "ct"
+LOCALIZER = "ct_localizer"
+NOTHING_FOUND = "No spine was found in this scan, so the result is empty."
+UNSURE = 0.75
+"""Names that are less probable than this are told as doubtful."""
+
+
+def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent) -> SpineResult:
+    """Segment and name the vertebrae of a scan.
+
+    Returns a result with the vertebrae from the head downward, `Sacrum` and `Disc`, at the scan's own resolution; it is
+    empty, with a warning, where no spine is found. Raises InputError for an unusable scan, ModelError and ResourceError
+    for model and machine.
+    """
+    watch = Stopwatch(progress)
+    with watch.step("load", 0.0, "Loading the models"):
+        model = ScanModel.for_task(NAME, options.model, options)
+        localizer = ScanModel.for_task(LOCALIZER, model.bundle.metadata.get("localizer"), options)
+        image = _image(volume)
+    with watch.step("localize", 0.1, "Looking for the spine"):
+        coarse = localize(image, localizer, part_of(progress, 0.1, 0.4))
+    if not coarse.is_credible:
+        return _result(volume, model, options, watch, (), (), (*localizer.warnings, NOTHING_FOUND))
+    with watch.step("segment", 0.4, "Segmenting the vertebrae"):
+        fine = segment_near(image, coarse, model, part_of(progress, 0.4, 0.8))
+    with watch.step("masks", 0.8, "Bringing the vertebrae to the scan's resolution"):
+        vertebrae = vertebrae_on(image, fine)
+        structures = structures_on(image, fine)
+    warnings = (*localizer.warnings, *model.warnings, *_warnings(vertebrae))
+    return _result(volume, model, options, watch, vertebrae, structures, warnings)
+
+
+def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
+    """The vertebrae with masks of the scan's own voxels."""
+    from SpineLib.inference.scan_grid import mask_on
+    from SpineLib.labelling.channels import PARTS
+
+    found = []
+    for instance, name in zip(fine.instances, fine.names, strict=True):
+        where = tuple(instance.where.T)
+        whole, body = np.zeros((2, *fine.grid.shape), bool)
+        whole[where] = True
+        body[where] = fine.voxels.parts[where] == PARTS.index("body")
+        mask = mask_on(image, whole, fine.grid)
+        if mask.is_empty:
+            continue
+        center = fine.grid.points(instance.center[None])[0]
+        found.append(
+            Vertebra(
+                level=name.level,
+                confidence=round(name.confidence * instance.confidence, 4),
+                mask=mask,
+                second_level=name.second,
+                landmarks={"center": tuple(round(float(each), 2) for each in center)},
+                body=mask_on(image, body, fine.grid),
+            )
+        )
+    return tuple(found)
+
+
+def structures_on(image: "sitk.Image", fine: FineSpine) -> tuple[Structure, ...]:
+    """The sacrum and the discs, where there are any."""
+    from SpineLib.inference.scan_grid import mask_on
+    from SpineLib.labelling.channels import PARTS
+
+    found = []
+    for anatomy, part in ((SACRUM, "sacrum"), (DISC, "disc")):
+        inside = _largest(fine.voxels.parts == PARTS.index(part), anatomy is SACRUM)
+        mask = mask_on(image, inside, fine.grid)
+        if not mask.is_empty:
+            found.append(Structure(anatomy.name, mask, 1.0))
+    return tuple(found)
+
+
+def _largest(inside: np.ndarray, only_one: bool) -> np.ndarray:
+    """Its largest piece, or all but crumbs."""
+    from scipy import ndimage
+
+    pieces, count = ndimage.label(inside)
+    if count < 2:
+        return inside
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return (pieces == sizes.argmax()) if only_one else (sizes >= 30)[pieces]
+
+
+def _image(volume: Volume) -> "sitk.Image":
+    from SpineLib.io.itk import image_of
+
+    return image_of(volume.voxels, volume.affine)
+
+
+def _result(
+    volume: Volume,
+    model: ScanModel,
+    options: SegmentOptions,
+    watch: Stopwatch,
+    vertebrae: tuple[Vertebra, ...],
+    structures: tuple[Structure, ...],
+    warnings: tuple[str, ...],
+) -> SpineResult:
+    shape = volume.voxels.shape
+    return SpineResult(
+        task=NAME,
+        shape=(shape[0], shape[1], shape[2]),
+        affine=volume.affine,
+        structures=structures,
+        vertebrae=vertebrae,
+        warnings=warnings,
+        provenance=provenance(model, options, volume, watch.seconds),
+    )
+
+
+def _warnings(vertebrae: tuple[Vertebra, ...]) -> tuple[str, ...]:
+    if not vertebrae:
+        return (NOTHING_FOUND,)
+    doubtful = [each for each in vertebrae if each.confidence < UNSURE]
+    if not doubtful:
+        return ()
+    first = doubtful[0]
+    other = f" (it may be {first.second_level})" if first.second_level else ""
+    return (f"{len(doubtful)} of {len(vertebrae)} names are uncertain, {first.level} first{other}; check them.",)

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A network of the CT tasks on a device."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from SpineLib.core.errors import ModelError
+from SpineLib.tasks.model_loading import load_for
+from SpineLib.tasks.options import SegmentOptions
+
+if TYPE_CHECKING:
+    from SpineLib.inference.device import Device
+    from SpineLib.models.loader import Bundle
+
+
+@dataclass
+class ScanModel:
+    """A loaded model. spacing_mm: of its input. window: voxels that it sees at once.
+
+    device: where it runs; another one once the one asked for has failed, which `warnings` then tell.
+    """
+
+    bundle: "Bundle"
+    device: "Device"
+    spacing_mm: float
+    window: tuple[int, int, int]
+    warnings: list[str] = field(default_factory=list)
+
+    @classmethod
+    def for_task(cls, task: str, model: str | None, options: SegmentOptions) -> "ScanModel":
+        """The model of that id or path, or the task's own; the device that the options ask for.
+
+        Raises ModelError and ResourceError.
+        """
+        bundle = load_for(task, model)
+        from SpineLib.inference.device import select
+
+        try:
+            wanted = bundle.metadata["input"]
+            i, j, k = (int(size) for size in wanted["patch"])
+            spacing_mm = float(wanted["spacing_mm"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"The model {bundle.id} does not say how it wants its scans.", "Get the model again."
+            ) from error
+        return cls(bundle, select(options.device, options.precision), spacing_mm, (i, j, k))
+
+    def change(self, device: "Device", sentence: str) -> None:
+        """Stay with what works: a second look need not fail first."""
+        self.device = device
+        if sentence not in self.warnings:
+            self.warnings.append(sentence)

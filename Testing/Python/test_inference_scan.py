@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scans on the networks' grid and back, and windows that are finished slab by slab."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from SpineLib.core.errors import Cancelled, ModelError
+from SpineLib.core.progress import silent
+from SpineLib.inference.attempts import carry_out
+from SpineLib.inference.device import select
+from SpineLib.inference.scan_grid import grid_around, grid_over, mask_on, resampled
+from SpineLib.inference.windows import plan, run
+from SpineLib.io.itk import image_of
+
+CPU = select("cpu", "fp32")
+ODD_PLACES = {
+    "upright": np.diag([-0.9, -0.9, 1.4]),
+    "flipped": np.diag([0.9, -0.9, -1.4]),
+    "sagittal slices": np.array([[0, 0, 1.4], [0.9, 0, 0], [0, 0.9, 0]], float),
+    "oblique": Rotation.from_euler("xyz", [20, -15, 35], degrees=True).as_matrix() * np.array([0.9, 0.8, 1.4]),
+}
+
+
+def affine_at(axes: np.ndarray, shape: tuple[int, int, int], middle: np.ndarray) -> np.ndarray:
+    affine = np.eye(4)
+    affine[:3, :3] = axes
+    affine[:3, 3] = middle - axes @ ((np.array(shape) - 1) / 2)
+    return affine
+
+
+def coordinates(shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
+    indices = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1)
+    return indices @ affine[:3, :3].T + affine[:3, 3]
+
+
+@pytest.mark.parametrize("place", ODD_PLACES)
+def test_a_scan_is_resampled_to_where_it_lies(place: str) -> None:
+    """Values that grow with R, A and S are found at their places whichever way the scan lies."""
+    shape, middle = (60, 50, 40), np.array([12.0, -30.0, 400.0])
+    affine = affine_at(ODD_PLACES[place], shape, middle)
+    slopes = np.array([3.0, -2.0, 5.0])
+    image = image_of((coordinates(shape, affine) @ slopes).astype(np.float32), affine)
+    grid = grid_around(middle + np.array([[-9, -9, -9], [9, 9, 9]]), 1.5)
+    np.testing.assert_allclose(resampled(image, grid), coordinates(grid.shape, grid.affine) @ slopes, atol=0.02)
+
+
+def test_coarse_voxels_stand_for_all_they_cover_without_a_shift() -> None:
+    shape, middle = (120, 110, 100), np.array([0.0, 0.0, 0.0])
+    affine = affine_at(np.diag([-0.7, -0.7, 1.0]), shape, middle)
+    slopes = np.array([3.0, -2.0, 5.0])
+    noise = np.random.default_rng(0).normal(0, 50, shape)
+    image = image_of((coordinates(shape, affine) @ slopes + noise).astype(np.float32), affine)
+    grid = grid_around(np.array([[-20, -20, -20], [20, 20, 20]]), 5.0)
+    error = resampled(image, grid) - coordinates(grid.shape, grid.affine) @ slopes
+    assert abs(error.mean()) < 0.5
+    assert error.std() < 10
+
+
+def test_beyond_the_scan_there_is_air() -> None:
+    image = image_of(np.zeros((10, 10, 10), np.int16), np.eye(4))
+    far = resampled(image, grid_around(np.array([[100.0, 100, 100], [110, 110, 110]]), 2.0))
+    assert (far == -1000).all()
+
+
+@pytest.mark.parametrize("place", ODD_PLACES)
+def test_the_grid_covers_the_whole_scan(place: str) -> None:
+    shape = (30, 20, 25)
+    affine = affine_at(ODD_PLACES[place], shape, np.array([5.0, 6.0, 7.0]))
+    grid = grid_over(shape, affine, 5.0)
+    places = grid.indices(coordinates(shape, affine).reshape(-1, 3))
+    assert (places > -0.01).all()
+    assert (places < np.array(grid.shape) - 0.99).all()
+
+
+@pytest.mark.parametrize("place", ODD_PLACES)
+def test_a_mask_comes_back_to_the_scans_own_voxels(place: str) -> None:
+    """A ball that is drawn on the networks' grid is a ball at the same place on the scan, to half a voxel."""
+    shape, middle = (70, 60, 50), np.array([12.0, -30.0, 400.0])
+    affine = affine_at(ODD_PLACES[place], shape, middle)
+    image = image_of(np.zeros(shape, np.int16), affine)
+    grid = grid_around(middle + np.array([[-15, -15, -15], [15, 15, 15]]), 1.5)
+    center = middle + np.array([4.0, -3.0, 2.0])
+    ball = np.linalg.norm(coordinates(grid.shape, grid.affine) - center, axis=-1) <= 9
+    found = mask_on(image, ball, grid).to_array()
+    wanted = np.linalg.norm(coordinates(shape, affine) - center, axis=-1) <= 9
+    assert 2 * (found & wanted).sum() / (found.sum() + wanted.sum()) > 0.95
+    shift = coordinates(shape, affine)[found].mean(axis=0) - center
+    assert np.abs(shift).max() < 0.2
+
+
+def test_a_mask_outside_the_scan_is_empty() -> None:
+    image = image_of(np.zeros((10, 10, 10), np.int16), np.eye(4))
+    grid = grid_around(np.array([[100.0, 100, 100], [110, 110, 110]]), 2.0)
+    assert mask_on(image, np.ones(grid.shape, bool), grid).is_empty
+
+
+class Echo(torch.nn.Module):
+    """Answers with the image and its double."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return torch.cat([image, 2 * image], 1)
+
+
+def echoed(image: np.ndarray, wanted: np.ndarray, window: tuple[int, int, int], progress=silent):
+    """Answer `(2, I, J, K)`, nan where none came, and the slabs' heights."""
+    answer, heights = np.full((2, *image.shape), np.nan, np.float32), []
+
+    def take(logits: torch.Tensor, seen: torch.Tensor, start: tuple[int, int, int]) -> None:
+        box = tuple(slice(low, low + size) for low, size in zip(start, logits.shape[1:], strict=True))
+        assert np.isnan(answer[1][box]).all(), "a slab came twice"
+        answer[(slice(None), *box)] = torch.where(seen, logits, torch.nan).numpy()
+        heights.append(logits.shape[3])
+
+    def look(forward, attempt) -> None:
+        run(image, plan(wanted, window, 0.25), 2, forward, attempt, take, progress)
+
+    carry_out(Echo(), CPU, look, silent, lambda device, sentence: None, windows=True)
+    return answer, heights
+
+
+def test_windows_give_the_same_as_the_whole_image_and_hold_one_window_only() -> None:
+    image = np.random.default_rng(1).normal(size=(40, 37, 90)).astype(np.float32)
+    answer, heights = echoed(image, np.ones(image.shape, bool), (24, 24, 32))
+    np.testing.assert_allclose(answer[0], image, atol=1e-5)
+    np.testing.assert_allclose(answer[1], 2 * image, atol=1e-5)
+    assert max(heights) <= 32
+
+
+def test_only_windows_with_something_wanted_are_computed() -> None:
+    """A thin oblique column in a large volume: every wanted voxel is answered, most of the others are not."""
+    image = np.random.default_rng(2).normal(size=(96, 80, 120)).astype(np.float32)
+    wanted = np.zeros(image.shape, bool)
+    for k in range(20, 110):
+        wanted[10 + k // 2 : 18 + k // 2, 30:40, k] = True
+    answer, _ = echoed(image, wanted, (24, 24, 24))
+    np.testing.assert_allclose(answer[1][wanted], 2 * image[wanted], atol=1e-5)
+    assert np.isfinite(answer[0]).mean() < 0.35
+
+
+def test_the_number_of_windows_grows_with_the_column_and_not_with_the_volume() -> None:
+    def windows(side: int, length: int) -> int:
+        wanted = np.zeros((side, side, 200), bool)
+        wanted[side // 2 : side // 2 + 10, side // 2 : side // 2 + 10, 10 : 10 + length] = True
+        return plan(wanted, (24, 24, 24), 0.25).count
+
+    assert windows(40, 90) == windows(160, 90)
+    assert windows(40, 180) == pytest.approx(2 * windows(40, 90), abs=1)
+
+
+def test_nothing_wanted_needs_no_window() -> None:
+    assert plan(np.zeros((20, 20, 20), bool), (8, 8, 8), 0.25).count == 0
+
+
+def test_a_volume_smaller_than_the_window_is_one_window() -> None:
+    image = np.random.default_rng(3).normal(size=(9, 12, 7)).astype(np.float32)
+    answer, _ = echoed(image, np.ones(image.shape, bool), (24, 24, 24))
+    np.testing.assert_allclose(answer[0], image, atol=1e-5)
+
+
+def test_a_cancel_between_windows_is_heard() -> None:
+    def stop(share: float, message: str) -> None:
+        if share > 0.3:
+            raise Cancelled()
+
+    with pytest.raises(Cancelled):
+        echoed(np.zeros((20, 20, 90), np.float32), np.ones((20, 20, 90), bool), (20, 20, 20), stop)
+
+
+class Broken(torch.nn.Module):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return torch.full_like(image, torch.nan)
+
+
+def test_an_answer_that_is_no_number_is_an_error() -> None:
+    def look(forward, attempt) -> None:
+        image = np.zeros((8, 8, 8), np.float32)
+        run(image, plan(np.ones((8, 8, 8), bool), (8, 8, 8), 0), 1, forward, attempt, lambda *slab: None, silent)
+
+    with pytest.raises(ModelError, match="not a number"):
+        carry_out(Broken(), CPU, look, silent, lambda device, sentence: None, windows=True)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From voxels to vertebrae and from vertebrae to names."""
+
+import numpy as np
+import pytest
+
+from SpineLib.labelling.channels import COORDINATES, LEVELS
+from SpineLib.labelling.instances import find_instances
+from SpineLib.labelling.naming import KINDS, looks_of, name_vertebrae
+
+SPACING_MM = 1.5
+SHAPE = (60, 60, 200)
+
+
+def voxels_of(center: np.ndarray, size: tuple[int, int, int]) -> np.ndarray:
+    """Indices of a box around a center."""
+    ranges = [np.arange(round(middle - half), round(middle + half) + 1) for middle, half in zip(center, size, strict=True)]
+    return np.stack(np.meshgrid(*ranges, indexing="ij"), -1).reshape(-1, 3)
+
+
+def row_of(count: int, apart_mm: float = 30.0, noise_mm: float = 2.0, height_mm: float | None = None):
+    """Voxels of boxes above each other, without a gap, their noisy votes, and the true centers."""
+    rng = np.random.default_rng(count)
+    half = (height_mm or apart_mm) / SPACING_MM / 2
+    centers = np.array([[30, 30 + 3 * np.sin(n), 12 + n * apart_mm / SPACING_MM] for n in range(count)])
+    where = [voxels_of(center, (12, 10, half - 0.51)) for center in centers]
+    votes = [
+        center + rng.normal(0, noise_mm / SPACING_MM, each.shape) for center, each in zip(centers, where, strict=True)
+    ]
+    return np.concatenate(where), np.concatenate(votes), centers[::-1]
+
+
+@pytest.mark.parametrize("apart_mm", [14.0, 22.0, 34.0])
+def test_touching_vertebrae_are_told_apart_from_the_head_downward(apart_mm: float) -> None:
+    where, votes, centers = row_of(6, apart_mm)
+    found = find_instances(where, votes, np.full(len(where), 0.9), SPACING_MM, SHAPE)
+    assert len(found) == 6
+    for instance, center in zip(found, centers, strict=True):
+        assert np.linalg.norm(instance.center - center) * SPACING_MM < 2
+        assert len(instance.where) == pytest.approx(len(where) / 6, rel=0.05)
+        assert instance.confidence == pytest.approx(0.9)
+
+
+def test_a_spinous_process_beside_the_next_body_belongs_to_its_own_vertebra() -> None:
+    where, votes, centers = row_of(3)
+    process = voxels_of(centers[0] + [0, 17, -22], (2, 5, 3))
+    whole = np.concatenate([where, process])
+    all_votes = np.concatenate([votes, np.tile(centers[0], (len(process), 1))])
+    found = find_instances(whole, all_votes, np.full(len(whole), 0.9), SPACING_MM, SHAPE)
+    assert len(found) == 3
+    owned = {tuple(voxel) for voxel in found[0].where}
+    assert all(tuple(voxel) in owned for voxel in process)
+
+
+def test_crumbs_and_stray_votes_are_no_vertebrae() -> None:
+    where, votes, centers = row_of(3)
+    crumb = voxels_of(np.array([5, 5, 150]), (1, 1, 1))
+    whole, all_votes = np.concatenate([where, crumb]), np.concatenate([votes, crumb.astype(float)])
+    assert len(find_instances(whole, all_votes, np.full(len(whole), 0.9), SPACING_MM, SHAPE)) == 3
+
+
+def test_a_vertebra_whose_center_lies_outside_the_scan_is_kept() -> None:
+    where = voxels_of(np.array([30, 30, 3]), (12, 10, 3))
+    votes = np.tile([30.0, 30.0, -4.0], (len(where), 1))
+    (found,) = find_instances(where, votes, np.full(len(where), 0.9), SPACING_MM, SHAPE)
+    assert found.center[2] == pytest.approx(-4, abs=0.6)
+
+
+def test_no_voxels_no_vertebrae() -> None:
+    none = np.zeros((0, 3))
+    assert find_instances(none.astype(int), none, np.zeros(0), SPACING_MM, SHAPE) == []
+
+
+def seen(levels: list[str], error: float = 0.0, spread: float = 0.5, seed: int = 0) -> np.ndarray:
+    """What the localizer makes of vertebrae of these levels: places off by `error` steps on the whole."""
+    rng = np.random.default_rng(seed)
+    places = [COORDINATES[level] + error + rng.laplace(0, spread / 2, 40) for level in levels]
+    return np.stack([looks_of(each, np.full(40, spread)) for each in places])
+
+
+def line(count: int, apart_mm: float = 30.0, missing: tuple[int, ...] = ()) -> np.ndarray:
+    heights = [-apart_mm * place for place in range(count + len(missing)) if place not in missing]
+    return np.stack([np.zeros(count), np.zeros(count), heights], -1)
+
+
+USUAL = list(KINDS[0][0])
+
+
+@pytest.mark.parametrize("levels", [USUAL, USUAL[:7], USUAL[12:20], USUAL[19:], ["L3"]])
+def test_a_row_gets_its_names(levels: list[str]) -> None:
+    names = name_vertebrae(seen(levels), line(len(levels)), on_sacrum=levels[-1] == "L5")
+    assert [name.level for name in names] == levels
+    assert all(name.confidence > 0.4 for name in names)
+
+
+def test_the_row_outvotes_a_vertebra_that_looks_like_another() -> None:
+    looks = seen(USUAL[14:22])
+    looks[3] = seen(["T6"])[0]
+    names = name_vertebrae(looks, line(8), on_sacrum=False)
+    assert [name.level for name in names] == USUAL[14:22]
+
+
+def test_the_sacrum_settles_what_looks_one_level_off() -> None:
+    levels = USUAL[19:]
+    looks = seen(levels, error=-0.55, spread=1.2)
+    assert [name.level for name in name_vertebrae(looks, line(5), on_sacrum=True)] == levels
+
+
+def test_doubt_is_told_with_the_second_best_level() -> None:
+    names = name_vertebrae(seen(USUAL[10:14], error=0.5, spread=1.5), line(4), on_sacrum=False)
+    assert all(name.confidence < 0.9 for name in names)
+    assert all(abs(LEVELS.index(name.level) - LEVELS.index(name.second)) == 1 for name in names)
+
+
+def test_a_vertebra_that_was_missed_leaves_a_gap_in_the_names() -> None:
+    levels = [level for level in USUAL[12:22] if level != "T10"]
+    names = name_vertebrae(seen(levels, spread=1.0), line(9, missing=(USUAL[12:22].index("T10"),)), on_sacrum=False)
+    assert [name.level for name in names] == levels
+
+
+@pytest.mark.parametrize("kind", range(1, len(KINDS)))
+def test_spines_with_one_vertebra_more_or_less_are_recognized(kind: int) -> None:
+    levels = list(KINDS[kind][0])[14:]
+    names = name_vertebrae(seen(levels, spread=0.3), line(len(levels)), on_sacrum=True)
+    assert [name.level for name in names] == levels
+
+
+def test_no_vertebrae_no_names_and_too_many_are_refused() -> None:
+    assert name_vertebrae(np.zeros((0, len(LEVELS))), np.zeros((0, 3)), False) == []
+    with pytest.raises(ValueError, match="30 vertebrae"):
+        name_vertebrae(np.ones((30, len(LEVELS))), line(30), False)
