@@ -3,6 +3,7 @@
 
 Label codes are VerSe's (C1..C7 = 1..7, T1..T12 = 8..19, L1..L6 = 20..25, sacrum 26, coccyx 27, T13 28).
 T13 and L6 have no SNOMED CT concept of their own: they carry the general concept "vertebra" and keep their plain name.
+Neither of Slicer's lists of terms knows a fracture: fractures carry the concept of their vertebra.
 """
 
 from typing import NamedTuple
@@ -33,6 +34,8 @@ SACRUM = Anatomy("Sacrum", "Sacrum", 26, "54735007", (0.90, 0.55, 0.35))
 S1 = Anatomy("S1", "First sacral vertebra", 26, "65985001", (0.90, 0.55, 0.35))
 COCCYX = Anatomy("Coccyx", "Coccyx", 27, "64688005", (0.75, 0.45, 0.30))
 DISC = Anatomy("Disc", "Intervertebral disc", 102, "360499006", (0.50, 0.75, 0.85))
+FRACTURE = Anatomy("Fracture", "Vertebra", 103, "51282000", (0.85, 0.08, 0.08))
+VERTEBRAL_BODIES = Anatomy("Vertebral bodies", "Body of vertebra", 104, "3572006", (0.93, 0.88, 0.75))
 
 VERTEBRAE: tuple[Anatomy, ...] = (
     _vertebra("C1", 1, "14806007", (0.35, 0.36, 0.76)),
@@ -63,5 +66,9 @@ VERTEBRAE: tuple[Anatomy, ...] = (
     _vertebra("T13", 28, "51282000", (0.52, 0.40, 0.72)),
 )
 
-STRUCTURES: tuple[Anatomy, ...] = (SPINE, SPINE_BORDER, SACRUM, S1, COCCYX, DISC)
-BY_NAME: dict[str, Anatomy] = {entry.name: entry for entry in (*VERTEBRAE, *STRUCTURES)}
+STRUCTURES: tuple[Anatomy, ...] = (SPINE, SPINE_BORDER, SACRUM, S1, COCCYX, DISC, FRACTURE, VERTEBRAL_BODIES)
+FRACTURES: tuple[Anatomy, ...] = tuple(
+    bone._replace(name=f"{FRACTURE.name} {bone.name}", code=FRACTURE.code, color=FRACTURE.color)
+    for bone in (*VERTEBRAE, SACRUM, S1)
+)
+BY_NAME: dict[str, Anatomy] = {entry.name: entry for entry in (*VERTEBRAE, *STRUCTURES, *FRACTURES)}

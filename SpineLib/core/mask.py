@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A mask kept as its bounding box only, so that many masks of one large image stay small and may overlap."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,32 @@ class Mask:
             bounds.append((int(filled[0]), int(filled[-1]) + 1))
         box = inside[tuple(slice(low, high) for low, high in bounds)].copy()
         return cls(box, (bounds[0][0], bounds[1][0], bounds[2][0]), shape)
+
+    @classmethod
+    def union(cls, masks: Sequence["Mask"]) -> "Mask":
+        """Every voxel that is in any of the masks; one or more, all of one image."""
+        filled = [mask for mask in masks if not mask.is_empty]
+        if not filled:
+            return cls(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), masks[0].shape)
+        low = np.min([mask.origin for mask in filled], axis=0)
+        high = np.max([np.add(mask.origin, mask.box.shape) for mask in filled], axis=0)
+        box = np.zeros(high - low, dtype=bool)
+        for mask in filled:
+            start = np.subtract(mask.origin, low)
+            box[tuple(slice(a, a + size) for a, size in zip(start, mask.box.shape, strict=True))] |= mask.box
+        return cls(box, (int(low[0]), int(low[1]), int(low[2])), masks[0].shape)
+
+    def within(self, other: "Mask") -> "Mask":
+        """The voxels that are in the other mask, too."""
+        low = np.maximum(self.origin, other.origin)
+        high = np.maximum(low, np.minimum(np.add(self.origin, self.box.shape), np.add(other.origin, other.box.shape)))
+        mine, theirs = (
+            mask.box[tuple(slice(a, b) for a, b in zip(low - mask.origin, high - mask.origin, strict=True))]
+            for mask in (self, other)
+        )
+        common = Mask.from_array(mine & theirs)
+        start = low + common.origin if common.box.size else (0, 0, 0)
+        return Mask(common.box, (int(start[0]), int(start[1]), int(start[2])), self.shape)
 
     def to_array(self) -> np.ndarray:
         """The mask at the image's full size, bool."""

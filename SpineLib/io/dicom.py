@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """DICOM radiographs (CR, DX, secondary captures, CT localizers), one image a file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import SimpleITK as sitk
 
 from SpineLib.core.errors import InputError
 from SpineLib.core.film import luminance
@@ -14,13 +16,27 @@ from SpineLib.io.itk import affine_of, array_of, damaged, load, open_image, quie
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+DICOM_MARKS = (
+    (128, b"DICM"),
+    (0, b"\x02\x00\x00\x00UL"),
+    (0, b"\x08\x00\x00\x00"),
+    (0, b"\x08\x00\x05\x00"),
+    (0, b"\x08\x00\x08\x00"),
+)
+"""(offset, bytes found there); old files have no mark and start with a tag."""
 VIEWS = {"AP": "ap", "PA": "ap", "LL": "lateral", "RL": "lateral", "LATERAL": "lateral"}
 """DICOM View Position (0018,5101) -> our view."""
 SPACING_TAGS = ("ImagerPixelSpacing", "PixelSpacing", "NominalScannedPixelSpacing")
 """In this order: Slicer takes the spacing at the detector for CR and DX, and the mask must lie on Slicer's image."""
 KEPT_TAGS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 """What of the header travels on: identifiers of the image, nothing about the patient."""
-CROSS_SECTIONS = {"CT": "CT", "MR": "MR", "PT": "PET", "NM": "nuclear medicine", "US": "ultrasound"}
+CROSS_SECTIONS = {
+    "CT": "CT",
+    "MR": "MR scan",
+    "PT": "PET scan",
+    "NM": "nuclear medicine scan",
+    "US": "ultrasound scan",
+}
 
 
 def read_dicom(path: Path) -> Volume:
@@ -29,13 +45,9 @@ def read_dicom(path: Path) -> Volume:
     The film lies flat in space unless its header says where it lies. Raises InputError for several frames, a slice of
     a scan, a file without an image and compressions that cannot be read.
     """
-    header = _header(path)
+    header = read_header(path)
     _check_kind(path, header)
-    try:
-        reader = open_image(path, "GDCMImageIO", "DICOM")
-        image = load(reader, "DICOM")
-    except InputError as error:
-        raise _unreadable_compression(path, header) or error from error
+    image = _load(path, header)
     pixels = array_of(image)
     gray = luminance(pixels) if pixels.ndim == 4 else pixels
     spacing, tag = _spacing(header)
@@ -47,12 +59,32 @@ def read_dicom(path: Path) -> Volume:
     return Volume(gray, affine_of(image), "radiograph", view, spacing is not None, source)
 
 
-def _header(path: Path) -> "Dataset":
+def load_pixels(path: Path, header: "Dataset") -> np.ndarray:
+    """Pixels `(columns, rows, frames)` of a DICOM file, `(..., channels)` in color; the rescale slope is applied."""
+    return array_of(_load(path, header))
+
+
+def _load(path: Path, header: "Dataset") -> sitk.Image:
+    try:
+        return load(open_image(path, "GDCMImageIO", "DICOM"), "DICOM")
+    except InputError as error:
+        raise _unreadable_compression(path, header) or error from error
+
+
+def is_localizer(header: "Dataset") -> bool:
+    """Whether the image is the scout view from which a scan was planned."""
+    return "LOCALIZER" in [str(value).upper() for value in _several(header.get("ImageType"))]
+
+
+def read_header(path: Path, tags: Sequence[str] | None = None) -> "Dataset":
+    """The header of a DICOM file: all of it, or only these elements and nothing from the pixels on."""
     import pydicom
     from pydicom.errors import InvalidDicomError
 
     try:
         with quiet():
+            if tags is not None:
+                return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(tags), force=True)
             return pydicom.dcmread(path, defer_size="1 KB", force=True)
     except (InvalidDicomError, EOFError, OSError, ValueError, AttributeError, NotImplementedError) as error:
         raise damaged(path, "DICOM") from error
@@ -70,10 +102,10 @@ def _check_kind(path: Path, header: "Dataset") -> None:
             f"{path.name} holds {frames} frames, but one film is needed.", "Export the one frame to be read."
         )
     kind = CROSS_SECTIONS.get(str(header.get("Modality", "")))
-    if kind and "LOCALIZER" not in [str(value).upper() for value in _several(header.get("ImageType"))]:
+    if kind and not is_localizer(header):
         raise InputError(
-            f"{path.name} is a single {kind} image, not a radiograph.",
-            "Give a radiograph, or the whole scan as one NIfTI or NRRD file.",
+            f"{path.name} is one slice of a {kind}, not a radiograph.",
+            "Give the folder that holds all slices of the scan, or the scan as one NIfTI or NRRD file.",
         )
 
 

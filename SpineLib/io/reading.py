@@ -5,11 +5,14 @@ import hashlib
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from SpineLib.core.errors import InputError, ResourceError
 from SpineLib.core.volume import VIEWS, Volume
-from SpineLib.io.dicom import read_dicom
+from SpineLib.io.dicom import DICOM_MARKS
+from SpineLib.io.dicom_series import dicom_files, read_dicom_file, read_series
+from SpineLib.io.digest import digest_of_files
 from SpineLib.io.picture import read_jpeg, read_png, read_tiff
 from SpineLib.io.volume import read_metaimage, read_nifti, read_nrrd
 
@@ -26,47 +29,40 @@ READERS: tuple[tuple[int, bytes, Reader], ...] = (
     (0, b"Comment", read_metaimage),
     (4, b"n+2\x00", read_nifti),
     (344, b"n+1\x00", read_nifti),
-    (128, b"DICM", read_dicom),
-    (0, b"\x02\x00\x00\x00UL", read_dicom),
-    (0, b"\x08\x00\x00\x00", read_dicom),
-    (0, b"\x08\x00\x05\x00", read_dicom),
-    (0, b"\x08\x00\x08\x00", read_dicom),
+    *((offset, mark, read_dicom_file) for offset, mark in DICOM_MARKS),
 )
-"""(offset, bytes found there, reader): the content decides, not the name. Old DICOM files start with a tag."""
+"""(offset, bytes found there, reader): the content decides, not the name."""
 
 FORMATS = "PNG, JPEG, TIFF, DICOM, NIfTI, NRRD or MHA"
 HEAD_SIZE = 352
 
 
 def read(path: str | Path, view: str | None = None) -> Volume:
-    """Read one film or one 3D scan.
+    """Read one film or one 3D scan: a file, or a folder with the DICOM slices of one CT or MR series.
 
     view: "ap" or "lateral" where the caller knows it; otherwise taken from the file, or None. The volume's `source`
-    gets the file's name and sha256. Raises InputError when the file cannot be used, ResourceError when memory is short.
+    gets the name and the sha256 (see `digest_of`). Raises InputError when the file cannot be used, ResourceError when
+    memory is short.
     """
     path = Path(path)
     if view not in VIEWS:
         raise InputError(f"The view {view!r} is not known.", 'Give "ap", "lateral" or nothing.')
     _check_name(path)
     try:
-        is_folder = path.is_dir()
-        head, digest = (b"", "") if is_folder else _head_and_digest(path)
+        reader, digest = _folder_reader(path) if path.is_dir() else _file_reader(path)
     except FileNotFoundError as error:
         raise InputError(f"The image {path} does not exist.", "Check the path and its spelling.") from error
     except OSError as error:
         raise InputError(
             f"The image {path} cannot be opened: {error.strerror}.", "Check that you may read the file."
         ) from error
-    if is_folder:
-        raise InputError(f"{path.name} is a folder, not an image.", "Give one file, or use batch for a whole folder.")
-    reader = _reader_for(path, head)
     try:
         volume = reader(path)
     except MemoryError as error:
         raise ResourceError(
             f"There is too little memory to read {path.name}.", "Close other programs or scale the image down."
         ) from error
-    source = {"path": path.name, "sha256": digest, **volume.source}
+    source = {"path": path.name or path.resolve().name, "sha256": digest, **volume.source}
     return replace(volume, view=view or volume.view, source=source)
 
 
@@ -77,6 +73,16 @@ def _check_name(path: Path) -> None:
     except UnicodeEncodeError as error:
         shown = str(path).encode("utf-8", "replace").decode("utf-8")
         raise InputError(f"The name {shown} holds letters that are not UTF-8.", "Rename the file or folder.") from error
+
+
+def _folder_reader(folder: Path) -> tuple[Reader, str]:
+    files = dicom_files(folder)
+    return partial(read_series, files=files), digest_of_files(files)
+
+
+def _file_reader(path: Path) -> tuple[Reader, str]:
+    head, digest = _head_and_digest(path)
+    return _reader_for(path, head), digest
 
 
 def _head_and_digest(path: Path) -> tuple[bytes, str]:

@@ -3,15 +3,17 @@
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from SpineLib.core.anatomy import VERTEBRAL_BODIES
 from SpineLib.core.errors import InputError
 from SpineLib.core.film import Film
 from SpineLib.core.mask import Mask
-from SpineLib.core.result import DISCLAIMER, SCHEMA_VERSION, Measurement, SpineResult, Structure, Vertebra
+from SpineLib.core.result import DISCLAIMER, SCHEMA_VERSION, Fracture, Measurement, SpineResult, Structure, Vertebra
 from SpineLib.io.output import safe_output
 from SpineLib.io.segmentation import read_masks, segment_ids
 
@@ -33,8 +35,11 @@ def write_json(result: SpineResult, path: str | Path, film: Film | None = None) 
 
 def to_dict(result: SpineResult, film: Film | None = None) -> dict[str, Any]:
     """The content of the JSON file."""
-    identifiers = segment_ids(result)
-    structure_ids, vertebra_ids = identifiers[: len(result.structures)], identifiers[len(result.structures) :]
+    identifiers = iter(segment_ids(result))
+    structure_ids = [next(identifiers) for _ in result.structures]
+    vertebra_ids = [next(identifiers) for _ in result.vertebrae]
+    if any(part.body is not None for part in result.vertebrae):
+        next(identifiers)
     return _plain(
         {
             "schema_version": SCHEMA_VERSION,
@@ -46,7 +51,7 @@ def to_dict(result: SpineResult, film: Film | None = None) -> dict[str, Any]:
                 for part, identifier in zip(result.structures, structure_ids, strict=True)
             ],
             "vertebrae": [
-                _vertebra(part, identifier, film)
+                {**_vertebra(part, identifier, film), "fracture": _fracture(part.fracture, identifiers)}
                 for part, identifier in zip(result.vertebrae, vertebra_ids, strict=True)
             ],
             "measurements": [vars(measurement) for measurement in result.measurements],
@@ -68,7 +73,7 @@ def read_result(segmentation_path: str | Path, json_path: str | Path) -> SpineRe
             structures=tuple(
                 Structure(part["name"], masks[part["segment"]], part["confidence"]) for part in content["structures"]
             ),
-            vertebrae=tuple(_read_vertebra(part, masks[part["segment"]]) for part in content["vertebrae"]),
+            vertebrae=tuple(_read_vertebra(part, masks) for part in content["vertebrae"]),
             measurements=tuple(_read_measurement(entry) for entry in content["measurements"]),
             warnings=tuple(content["warnings"]),
             provenance=content["provenance"],
@@ -109,7 +114,21 @@ def _vertebra(part: Vertebra, identifier: str, film: Film | None) -> dict[str, A
         "second_level": part.second_level,
         "corners": [part.landmarks[name] for name in CORNERS] if has_corners else None,
         "landmarks": part.landmarks,
+        "body_voxels": None if part.body is None else part.body.count,
         **_extent_of(part.mask, film),
+    }
+
+
+def _fracture(fracture: Fracture | None, identifiers: Iterator[str]) -> dict[str, Any] | None:
+    """identifiers: those of the fractures that have a segment, the next one first."""
+    if fracture is None:
+        return None
+    return {
+        "probability": fracture.probability,
+        "genant_grade": fracture.genant_grade,
+        "kind": fracture.kind,
+        "segment": None if fracture.mask.is_empty else next(identifiers),
+        "voxels": fracture.mask.count,
     }
 
 
@@ -149,9 +168,22 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read_vertebra(part: dict[str, Any], mask: Mask) -> Vertebra:
+def _read_vertebra(part: dict[str, Any], masks: dict[str, Mask]) -> Vertebra:
+    """One vertebra; its body is what it has in common with the union of all bodies."""
     landmarks = {name: tuple(point) for name, point in part["landmarks"].items()}
-    return Vertebra(part["level"], part["confidence"], mask, part["second_level"], landmarks)
+    mask = masks[part["segment"]]
+    has_body = part.get("body_voxels") is not None
+    body = mask.within(masks[VERTEBRAL_BODIES.name]) if has_body else None
+    fracture = _read_fracture(part.get("fracture"), masks, mask.shape)
+    return Vertebra(part["level"], part["confidence"], mask, part["second_level"], landmarks, body, fracture)
+
+
+def _read_fracture(part: dict[str, Any] | None, masks: dict[str, Mask], shape: tuple[int, int, int]) -> Fracture | None:
+    if part is None:
+        return None
+    none = Mask(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), shape)
+    mask = none if part["segment"] is None else masks[part["segment"]]
+    return Fracture(mask, part["probability"], part["genant_grade"], part["kind"])
 
 
 def _read_measurement(entry: dict[str, Any]) -> Measurement:

@@ -5,12 +5,13 @@ The format is described in Slicer's developer guide, "Segmentations", and in the
 """
 
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from SpineLib.core.anatomy import BY_NAME, Anatomy
+from SpineLib.core.anatomy import BY_NAME, FRACTURE, VERTEBRAL_BODIES, Anatomy
 from SpineLib.core.errors import InputError
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import SpineResult, Structure, Vertebra
@@ -26,7 +27,7 @@ COMPRESSION = 4
 
 
 def write_segmentation(result: SpineResult, path: str | Path) -> None:
-    """Write all structures and vertebrae of `result` to `path` (`NAME.seg.nrrd`), in the geometry of its input.
+    """Write all parts of `result` (see `parts_of`) to `path` (`NAME.seg.nrrd`), in the geometry of its input.
 
     Segments carry the ids of `segment_ids`. Raises ResourceError when the file cannot be written.
     """
@@ -76,17 +77,39 @@ def read_masks(path: str | Path) -> tuple[dict[str, Mask], np.ndarray, tuple[int
 
 
 def parts_of(result: SpineResult) -> list[Structure | Vertebra]:
-    """Everything of a result that has a mask, in the order of the segments."""
-    return [*result.structures, *result.vertebrae]
+    """Everything of a result that has a mask, in the order of the segments.
+
+    After the structures and the vertebrae come what lies inside the vertebrae: the union of their bodies, where they
+    are told apart, so that bodies and posterior elements can be, and their fractures, each with its probability as its
+    confidence, where the mask is not empty.
+    """
+    return [*result.structures, *result.vertebrae, *_bodies_of(result), *_fractures_of(result)]
+
+
+def _bodies_of(result: SpineResult) -> list[Structure]:
+    known = [(part.body, part.confidence) for part in result.vertebrae if part.body is not None]
+    if not known:
+        return []
+    mask = Mask.union([body for body, _ in known])
+    return [Structure(VERTEBRAL_BODIES.name, mask, min(confidence for _, confidence in known))]
+
+
+def _fractures_of(result: SpineResult) -> list[Structure]:
+    return [
+        Structure(f"{FRACTURE.name} {part.level}", part.fracture.mask, part.fracture.probability)
+        for part in result.vertebrae
+        if part.fracture is not None and not part.fracture.mask.is_empty
+    ]
 
 
 def segment_ids(result: SpineResult) -> list[str]:
     """One id a part: its name, numbered from the second of the same name on."""
+    taken: Counter[str] = Counter()
     identifiers: list[str] = []
     for part in parts_of(result):
         name = name_of(part)
-        taken = sum(name_of(other) == name for other in parts_of(result)[: len(identifiers)])
-        identifiers.append(name if taken == 0 else f"{name}_{taken + 1}")
+        taken[name] += 1
+        identifiers.append(name if taken[name] == 1 else f"{name}_{taken[name]}")
     return identifiers
 
 

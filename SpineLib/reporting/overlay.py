@@ -42,8 +42,8 @@ def write_overlay(film_pixels: np.ndarray, result: SpineResult, path: str | Path
                 f"The film is {film_pixels.shape} pixels (rows, columns) but its result is {picture.shape}.",
                 "Give the film that the result was made from.",
             )
-        _paint(canvas, Mask.from_array(picture[::step, ::step, None]), _color_of(name), thickness)
-    drawn = _with_disclaimer(canvas)
+        _paint(canvas, Mask.from_array(picture[::step, ::step, None]), color_of(name), thickness)
+    drawn = with_disclaimer(canvas)
     with safe_output(path) as temporary:
         # Level 1 is several times faster than the default and a film hardly shrinks more.
         drawn.save(temporary, format="PNG", compress_level=1)
@@ -65,7 +65,8 @@ def _named_masks(result: SpineResult) -> list[tuple[str, Mask]]:
     return [(name, mask) for name, mask in structures + [(part.level, part.mask) for part in result.vertebrae]]
 
 
-def _color_of(name: str) -> np.ndarray:
+def color_of(name: str) -> np.ndarray:
+    """Display color of a part, RGB in 0..255."""
     color = BY_NAME[name].color if name in BY_NAME else PLAIN_COLOR
     return np.array(color, dtype=np.float32) * 255
 
@@ -80,7 +81,8 @@ def _paint(canvas: np.ndarray, mask: Mask, color: np.ndarray, thickness: int) ->
     region[inside & ~core] = color.astype(np.uint8)
 
 
-def _with_disclaimer(canvas: np.ndarray) -> "Image":
+def with_disclaimer(canvas: np.ndarray) -> "Image":
+    """The picture `(rows, columns, 3)` with the disclaimer in its lower left corner."""
     from PIL import Image, ImageDraw, ImageFont
 
     picture = Image.fromarray(canvas)

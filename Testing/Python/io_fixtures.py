@@ -12,6 +12,8 @@ import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
+    CTImageStorage,
+    EnhancedCTImageStorage,
     ExplicitVRLittleEndian,
     SecondaryCaptureImageStorage,
     generate_uid,
@@ -53,6 +55,77 @@ def write_dicom(path: Path, pixels: np.ndarray, **elements: Any) -> Path:
         setattr(film, name, value)
     film.save_as(path, enforce_file_format=True)
     return path
+
+
+def stored_scan(shape: tuple[int, int, int] = (7, 5, 6)) -> np.ndarray:
+    """Values of a CT as they are stored, `(columns, rows, slices)`: never negative, without any symmetry."""
+    return np.random.default_rng(3).integers(0, 3000, shape).astype(np.uint16)
+
+
+def write_ct(folder: Path, stored: np.ndarray, affine: np.ndarray, **elements: Any) -> list[Path]:
+    """A CT series, one file a slice, with rescale intercept -1024; affine: index of `stored` -> RAS mm.
+
+    The names of the files tell nothing of their order. An element may be a tuple with one value for each slice.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    series, study = generate_uid(), generate_uid()
+    place = _places(affine)
+    paths = []
+    for index in range(stored.shape[2]):
+        own = {name: value[index] if _is_for_each(value) else value for name, value in elements.items()}
+        given = {
+            **{"SOPClassUID": CTImageStorage, "Modality": "CT", "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"]},
+            **{"SeriesInstanceUID": series, "StudyInstanceUID": study, "InstanceNumber": index + 1},
+            **{"RescaleSlope": 1, "RescaleIntercept": -1024, "PatientID": "4711", "PatientName": "Doe^Jane"},
+            **{"ImagePositionPatient": place["position"](index), "ImageOrientationPatient": place["orientation"]},
+            **{"PixelSpacing": place["spacing"], **own},
+        }
+        paths.append(write_dicom(folder / f"{(index * 7) % 11:02}-{index}.dcm", stored[:, :, index].T, **given))
+    return paths
+
+
+def write_enhanced_ct(path: Path, stored: np.ndarray, affine: np.ndarray, order: list[int]) -> Path:
+    """The same in one multi-frame file, whose frames are the slices in this order."""
+    place = _places(affine)
+
+    def holding(**elements: Any) -> Dataset:
+        item = Dataset()
+        for name, value in elements.items():
+            setattr(item, name, value)
+        return item
+
+    shared = holding(
+        PixelMeasuresSequence=[holding(PixelSpacing=place["spacing"])],
+        PlaneOrientationSequence=[holding(ImageOrientationPatient=place["orientation"])],
+        PixelValueTransformationSequence=[holding(RescaleSlope=1, RescaleIntercept=-1024, RescaleType="HU")],
+    )
+    frames = [
+        holding(PlanePositionSequence=[holding(ImagePositionPatient=place["position"](index))]) for index in order
+    ]
+    return write_dicom(
+        path,
+        np.concatenate([stored[:, :, index].T for index in order]),
+        SOPClassUID=EnhancedCTImageStorage,
+        Modality="CT",
+        Rows=stored.shape[1],
+        NumberOfFrames=len(order),
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=frames,
+    )
+
+
+def _is_for_each(value: Any) -> bool:
+    return isinstance(value, tuple)
+
+
+def _places(affine: np.ndarray) -> dict[str, Any]:
+    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+    spacing = np.linalg.norm(lps[:3, :2], axis=0)
+    return {
+        "position": lambda index: [f"{value:.10g}" for value in lps[:3] @ [0, 0, index, 1]],
+        "orientation": [f"{value:.10g}" for value in (lps[:3, :2] / spacing).T.ravel()],
+        "spacing": [f"{spacing[1]:.10g}", f"{spacing[0]:.10g}"],
+    }
 
 
 def recompress(path: Path, syntax: str) -> Path:

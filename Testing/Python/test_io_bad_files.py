@@ -102,7 +102,7 @@ def test_a_missing_file_is_called_missing(tmp_path, capfd):
 
 
 def test_a_folder_is_refused(tmp_path, capfd):
-    assert "is a folder" in _refusal(tmp_path, capfd)
+    assert "is a folder without DICOM images" in _refusal(tmp_path, capfd)
 
 
 @pytest.mark.parametrize("name", ["film.png", "film.dcm"])

@@ -168,7 +168,7 @@ def test_several_frames_are_refused(tmp_path):
 
 def test_a_single_ct_slice_is_refused_but_a_localizer_is_a_film(tmp_path):
     slice_ = write_dicom(tmp_path / "slice.dcm", gray_film(), Modality="CT", SOPClassUID=CTImageStorage)
-    with pytest.raises(InputError, match="single CT image"):
+    with pytest.raises(InputError, match="one slice of a CT"):
         read(slice_)
     localizer = write_dicom(
         tmp_path / "scout.dcm",

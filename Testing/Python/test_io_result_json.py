@@ -11,7 +11,7 @@ import pytest
 from SpineLib.core.errors import InputError
 from SpineLib.core.film import film_of
 from SpineLib.core.mask import Mask
-from SpineLib.core.result import DISCLAIMER, SCHEMA_VERSION, Measurement, SpineResult, Structure, Vertebra
+from SpineLib.core.result import DISCLAIMER, SCHEMA_VERSION, Fracture, Measurement, SpineResult, Structure, Vertebra
 from SpineLib.core.volume import Volume
 from SpineLib.io import read_result, write_json, write_segmentation
 
@@ -137,6 +137,70 @@ def test_files_of_two_results_are_refused(tmp_path):
     write_json(_result(), tmp_path / "film.json")
     with pytest.raises(InputError, match="do not belong together"):
         read_result(tmp_path / "film.seg.nrrd", tmp_path / "film.json")
+
+
+def _fractured():
+    whole, body, broken = (np.zeros((30, 40, 20), dtype=bool) for _ in range(3))
+    whole[5:25, 5:35, 2:10], body[5:25, 15:35, 2:10], broken[8:20, 18:30, 4:6] = True, True, True
+    above = np.roll(whole, 9, axis=2)
+    vertebrae = (
+        Vertebra("L1", 0.9, Mask.from_array(above), fracture=Fracture(Mask.from_array(np.zeros_like(whole)), 0.02)),
+        Vertebra(
+            "L2",
+            0.8,
+            Mask.from_array(whole),
+            body=Mask.from_array(body),
+            fracture=Fracture(Mask.from_array(broken), 0.97, 2, "crush"),
+        ),
+        Vertebra("L3", 0.7, Mask.from_array(np.roll(whole, -1, axis=2))),
+    )
+    return SpineResult("ct_fracture", whole.shape, np.diag([-0.5, -0.5, 2.0, 1.0]), vertebrae=vertebrae)
+
+
+def test_a_fracture_is_told_at_its_vertebra(tmp_path):
+    content = _written(tmp_path, _fractured())["vertebrae"]
+    assert content[0]["fracture"] == {
+        "probability": 0.02,
+        "genant_grade": None,
+        "kind": "",
+        "segment": None,
+        "voxels": 0,
+    }
+    assert content[1]["fracture"] == {
+        "probability": 0.97,
+        "genant_grade": 2,
+        "kind": "crush",
+        "segment": "Fracture L2",
+        "voxels": 12 * 12 * 2,
+    }
+    assert content[2]["fracture"] is None
+    assert [part["body_voxels"] for part in content] == [None, 20 * 20 * 8, None]
+
+
+def test_fractures_and_bodies_come_back_as_they_were(tmp_path):
+    result = _fractured()
+    write_segmentation(result, tmp_path / "scan.seg.nrrd")
+    write_json(result, tmp_path / "scan.json")
+    again = read_result(tmp_path / "scan.seg.nrrd", tmp_path / "scan.json")
+    assert [part.level for part in again.vertebrae] == ["L1", "L2", "L3"]
+    assert again.vertebrae[0].fracture.mask.is_empty
+    assert again.vertebrae[0].fracture.mask.shape == result.shape
+    fracture, before = again.vertebrae[1].fracture, result.vertebrae[1].fracture
+    assert (fracture.probability, fracture.genant_grade, fracture.kind) == (0.97, 2, "crush")
+    assert np.array_equal(fracture.mask.to_array(), before.mask.to_array())
+    assert np.array_equal(again.vertebrae[1].body.to_array(), result.vertebrae[1].body.to_array())
+    assert again.vertebrae[0].body is None
+    assert again.vertebrae[2].fracture is None
+
+
+def test_a_result_without_a_word_on_fractures_is_read(tmp_path):
+    write_segmentation(_result(), tmp_path / "film.seg.nrrd")
+    content = _written(tmp_path, _result())
+    for part in content["vertebrae"]:
+        del part["fracture"], part["body_voxels"]
+    (tmp_path / "film.json").write_text(json.dumps(content), encoding="utf-8")
+    again = read_result(tmp_path / "film.seg.nrrd", tmp_path / "film.json")
+    assert [part.fracture for part in again.vertebrae] == [None, None]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"schema_version": 99}', "\x00\x01", "{"])

@@ -7,7 +7,7 @@ import pytest
 from SpineLib.core.anatomy import BY_NAME
 from SpineLib.core.errors import InputError
 from SpineLib.core.mask import Mask
-from SpineLib.core.result import SpineResult, Structure, Vertebra
+from SpineLib.core.result import Fracture, SpineResult, Structure, Vertebra
 from SpineLib.io import write_segmentation
 from SpineLib.io.segmentation import read_masks, segment_ids
 
@@ -186,3 +186,54 @@ def test_a_film_has_no_closed_surface(tmp_path):
     _scene, segmentation = _open_in_slicer(tmp_path / "film.seg.nrrd")
     assert segmentation.ContainsRepresentation("Binary labelmap")
     assert not segmentation.ContainsRepresentation("Closed surface")
+
+
+def _fractured_result():
+    """Three vertebrae with bodies, one fractured, one whole, one not looked at for fractures."""
+    shape = (20, 24, 30)
+    masks = [_block(shape, (4, 12), (5, 20), (1 + 9 * n, 8 + 9 * n)) for n in range(3)]
+    bodies = [_block(shape, (4, 12), (12, 20), (1 + 9 * n, 8 + 9 * n)) for n in range(3)]
+    nothing = Mask.from_array(np.zeros(shape))
+    broken = Fracture(_block(shape, (5, 11), (13, 19), (3, 5)), 0.91, 2, "wedge")
+    vertebrae = (
+        Vertebra("L2", 0.9, masks[0], body=bodies[0], fracture=broken),
+        Vertebra("L1", 0.8, masks[1], body=bodies[1], fracture=Fracture(nothing, 0.04, 0)),
+        Vertebra("T12", 0.7, masks[2], body=bodies[2]),
+    )
+    return SpineResult("ct_fracture", shape, OBLIQUE, vertebrae=vertebrae)
+
+
+def test_fractures_with_a_mask_and_the_bodies_become_segments():
+    assert segment_ids(_fractured_result()) == ["L2", "L1", "T12", "Vertebral bodies", "Fracture L2"]
+
+
+def test_bodies_and_fractures_overlap_their_vertebrae_in_the_file(tmp_path):
+    result = _fractured_result()
+    write_segmentation(result, tmp_path / "scan.seg.nrrd")
+    masks, _, _ = read_masks(tmp_path / "scan.seg.nrrd")
+    bodies = sum(part.body.to_array() for part in result.vertebrae)
+    assert np.array_equal(masks["Vertebral bodies"].to_array(), bodies)
+    assert np.array_equal(masks["Fracture L2"].to_array(), result.vertebrae[0].fracture.mask.to_array())
+    assert np.array_equal(masks["L2"].to_array(), result.vertebrae[0].mask.to_array())
+
+
+def test_slicer_shows_a_fracture_in_red_with_the_term_of_its_vertebra(tmp_path):
+    vtk = pytest.importorskip("vtk")
+    write_segmentation(_fractured_result(), tmp_path / "scan.seg.nrrd")
+    _scene, segmentation = _open_in_slicer(tmp_path / "scan.seg.nrrd")
+    segment = segmentation.GetSegment("Fracture L2")
+    red, green, blue = segment.GetColor()
+    assert red > 0.8 and green == blue < 0.1
+    tag = vtk.reference("")
+    segment.GetTag(segment.GetTerminologyEntryTagName(), tag)
+    assert str(tag).split("~")[2] == "SCT^14293000^Second lumbar vertebra"
+    layers = {segmentation.GetLayerIndex(name) for name in ("L2", "Vertebral bodies", "Fracture L2")}
+    assert len(layers) == 3
+
+
+def test_more_segments_than_labels_fit_into_a_layer_are_kept(tmp_path):
+    shape = (300, 2, 2)
+    discs = tuple(Structure("Disc", _block(shape, (n, n + 1), (0, 2), (0, 2)), 1.0) for n in range(300))
+    write_segmentation(SpineResult("ct_spine", shape, np.eye(4), discs), tmp_path / "scan.seg.nrrd")
+    masks, _, _ = read_masks(tmp_path / "scan.seg.nrrd")
+    assert [mask.origin[0] for mask in masks.values()] == list(range(300))
