@@ -28,10 +28,14 @@ BELIEVED_UP, BELIEVED_BACK = np.cos(np.deg2rad(55)), np.cos(np.deg2rad(60))
 
 @dataclass(frozen=True)
 class BodyFrame:
-    """`center` (3,) RAS mm, midway between the endplates. `axes` (3, 3): unit vectors right, front, up as columns."""
+    """`center` (3,) RAS mm, midway between the endplates. `axes` (3, 3): unit vectors right, front, up as columns.
+
+    `width_mm`: of the body, left to right.
+    """
 
     center: np.ndarray
     axes: np.ndarray
+    width_mm: float
     upper: Endplate
     lower: Endplate
 
@@ -66,13 +70,17 @@ def fit_frame(
         return None
     up = _first_up(body.points, above, below)
     front = _front(body.center, len(body.points), affine, whole)
+    planes = None
     for _ in range(ROUNDS):
         planes = _planes(columns(body, body.center, axes_of(up, front), STEP_MM))
         if planes is None:
             return None
         up = planes[0].normal + planes[1].normal
+    assert planes is not None
     upper, lower = planes
-    return BodyFrame((upper.point + lower.point) / 2, axes_of(up, front), upper, lower)
+    axes = axes_of(up, front)
+    width = float(np.ptp(np.percentile(body.points @ axes[:, 0], [1, 99])))
+    return BodyFrame((upper.point + lower.point) / 2, axes, width, upper, lower)
 
 
 def axes_of(up: np.ndarray, front: np.ndarray) -> np.ndarray:

@@ -46,12 +46,15 @@ class Columns:
         return self.center + self.axes @ np.array([right, front, up])
 
 
-def columns(soft: SoftMask, center: np.ndarray, axes: np.ndarray, step_mm: float) -> Columns:
-    """The columns of a mask, `step_mm` apart and sampled at that distance."""
+def columns(
+    soft: SoftMask, center: np.ndarray, axes: np.ndarray, step_mm: float, half_width_mm: float = np.inf
+) -> Columns:
+    """The columns of a mask, `step_mm` apart and sampled at that distance, up to `half_width_mm` right and left."""
     offsets = (soft.points - center) @ axes
     low, high = offsets.min(axis=0) - MARGIN_MM, offsets.max(axis=0) + MARGIN_MM
+    low[0], high[0] = max(low[0], -half_width_mm), min(high[0], half_width_mm)
     right, front, up = (
-        np.arange(np.floor(start / step_mm), np.ceil(stop / step_mm) + 1) * step_mm
+        np.arange(np.ceil(start / step_mm), np.floor(stop / step_mm) + 1) * step_mm
         for start, stop in zip(low, high, strict=True)
     )
     grid = np.stack(np.meshgrid(right, front, up, indexing="ij"), axis=-1)

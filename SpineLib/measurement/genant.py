@@ -24,7 +24,7 @@ GROWTH_MM, GROWTH_WEIGHT = 0.4, 2.0
 10 mm in 13 levels, the lumbar ones hardly any. It matters only where neighbors are on one side."""
 ACCOMPANIED = 0.10
 """A lost posterior height counts only where another height lost this much, too: L5 is lower at its back in health."""
-CRUSHED = 0.5
+CRUSHED = 0.65
 """From this share of the largest loss on, the posterior wall has collapsed with the rest."""
 
 Heights = tuple[float, float, float]

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from SpineLib.measurement.body_frame import BodyFrame
-from SpineLib.measurement.columns import LEAST_THICKNESS, Columns, columns
+from SpineLib.measurement.columns import LEAST_THICKNESS, columns
 from SpineLib.measurement.soft_mask import SoftMask
 
 PLACES = ("anterior", "middle", "posterior")
-SHARES = (0.15, 0.5, 0.85)
-"""Where the heights are taken, as shares of the endplates' depth from the front: off the rims and their osteophytes."""
+SHARES = (0.15, 0.5, 0.87)
+"""Where the heights are taken, as shares of the endplates' depth from the front: off the rims, where spurs grow,
+more of them in front."""
 SLAB_MM = 10.0
 SLAB_SHARE = 0.4
 """Widest slab as a share of the body's width, for small bodies."""
@@ -59,8 +60,8 @@ class HeightReading:
 
 def read_heights(body: SoftMask, frame: BodyFrame) -> HeightReading | None:
     """The heights along the frame's up in the slab around its midsagittal plane; None where the slab holds no body."""
-    found = columns(body, frame.center, frame.axes, STEP_MM)
-    lower, upper = midsagittal_surfaces(found)
+    found = columns(body, frame.center, frame.axes, STEP_MM, slab_half_width_mm(frame))
+    lower, upper = _mean_across(found.lower), _mean_across(found.upper)
     edges = depth_ends(found.front, upper - lower)
     if edges is None:
         return None
@@ -76,20 +77,17 @@ def read_heights(body: SoftMask, frame: BodyFrame) -> HeightReading | None:
     return HeightReading((heights[0], heights[1], heights[2]), ends, front - back, quality)
 
 
-def slab_rows(found: Columns) -> np.ndarray:
-    """(n,) bool: which columns across belong to the midsagittal slab."""
-    width = np.ptp(found.right[found.footprint.any(axis=1)])
-    return np.abs(found.right) <= min(SLAB_MM, SLAB_SHARE * width) / 2
+def slab_half_width_mm(frame: BodyFrame) -> float:
+    """Half the width of the midsagittal slab."""
+    return min(SLAB_MM, SLAB_SHARE * frame.width_mm) / 2
 
 
-def midsagittal_surfaces(found: Columns) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper surface (m,) from front to back, averaged over the slab; NaN where half of it is empty."""
-    rows = slab_rows(found)
-    hit = np.isfinite(found.lower[rows])
+def _mean_across(surface: np.ndarray) -> np.ndarray:
+    """A surface (n, m) averaged over the slab: (m,), NaN where half of it or more is empty."""
+    hit = np.isfinite(surface)
     counts = hit.sum(axis=0)
-    lower, upper = (np.where(hit, surface[rows], 0).sum(axis=0) for surface in (found.lower, found.upper))
-    enough = counts > hit.shape[0] / 2
-    return tuple(np.where(enough, total / np.maximum(counts, 1), np.nan) for total in (lower, upper))  # type: ignore[return-value]
+    total = np.where(hit, surface, 0).sum(axis=0)
+    return np.where(counts > len(surface) / 2, total / np.maximum(counts, 1), np.nan)
 
 
 def depth_ends(front: np.ndarray, thickness: np.ndarray) -> tuple[float, float] | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from SpineLib.measurement.body_frame import BodyFrame
 from SpineLib.measurement.columns import columns
-from SpineLib.measurement.heights import slab_rows
+from SpineLib.measurement.heights import slab_half_width_mm
 from SpineLib.measurement.soft_mask import SoftMask
 
 STEP_MM = 1.0
@@ -22,9 +22,8 @@ NEAR = 0.4
 def rear_wall(body: SoftMask, frame: BodyFrame) -> np.ndarray | None:
     """The midsagittal rear wall: (n, 3) RAS mm from low to high without its rims; None where there is none."""
     lying = frame.axes[:, [0, 2, 1]]
-    found = columns(body, frame.center, lying, STEP_MM)
-    rows = found.lower[slab_rows(found)]
-    heights = found.front
+    found = columns(body, frame.center, lying, STEP_MM, slab_half_width_mm(frame))
+    rows, heights = found.lower, found.front
     whole = np.isfinite(rows).all(axis=0)
     if not whole.any():
         return None
@@ -32,9 +31,8 @@ def rear_wall(body: SoftMask, frame: BodyFrame) -> np.ndarray | None:
     part = whole & (heights >= low + RIM * (high - low)) & (heights <= high - RIM * (high - low))
     if not part.any():
         return None
-    return np.array(
-        [found.ras(0.0, up, rear) for up, rear in zip(heights[part], rows[:, part].mean(axis=0), strict=True)]
-    )
+    rear = rows[:, part].mean(axis=0)
+    return np.array([found.ras(0.0, up, place) for up, place in zip(heights[part], rear, strict=True)])
 
 
 def retropulsion_mm(wall: np.ndarray, above: np.ndarray, below: np.ndarray, front: np.ndarray) -> float:

@@ -121,11 +121,11 @@ def _measured_heights(readings: dict[str, LevelReading]) -> list[Measurement]:
         if each.heights is None or each.genant is None:
             continue
         quality, at = each.heights.quality, (level,)
-        method = "midsagittal slab, at 15, 50 and 85 % of the depth"
+        method = "midsagittal slab, at 15, 50 and 87 % of the depth"
         for place, value in zip(PLACES, each.heights.heights_mm, strict=True):
             found.append(Measurement(f"height_{place}", value, "mm", at, method, quality))
         found.append(
-            Measurement("height_ratio_wedge", each.heights.wedge_ratio, "", at, "anterior / posterior", quality)
+            Measurement("height_ratio_wedge", each.heights.wedge_ratio, "", at, "anterior by posterior", quality)
         )
         source = ", ".join(each.genant.neighbors)
         against = f"against the heights expected from {source}" if source else "against its own posterior height"
@@ -163,7 +163,7 @@ def _measured_angles(readings: dict[str, LevelReading], sacrum: SoftMask | None)
         size = angles.Angle(abs(cobb.degrees), cobb.levels)
         named.append(("cobb_largest", size, f"coronal plane, largest over all pairs, convex to the {side}"))
         named.append(("cobb_best_plane", angles.in_best_plane(frames, cobb.levels), "plane of best fit to the centers"))
-    return [Measurement(name, angle.degrees, "deg", angle.levels, how) for name, angle, how in named if angle]
+    return [Measurement(name, angle.degrees, "degree", angle.levels, how) for name, angle, how in named if angle]
 
 
 def _measured_density(
