@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Anterior, middle and posterior height of a vertebral body, and where they were taken.
+
+The three heights are those of Genant et al., "Vertebral fracture assessment using a semiquantitative technique" (JBMR
+1993). Where along the depth they are taken, and the slab over which they are averaged, are our choice.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from SpineLib.measurement.body_frame import BodyFrame
+from SpineLib.measurement.columns import LEAST_THICKNESS, columns
+from SpineLib.measurement.soft_mask import SoftMask
+
+PLACES = ("anterior", "middle", "posterior")
+SHARES = (0.15, 0.5, 0.87)
+"""Where the heights are taken, as shares of the endplates' depth from the front: off the rims, where spurs grow,
+more of them in front."""
+SLAB_MM = 10.0
+SLAB_SHARE = 0.4
+"""Widest slab as a share of the body's width, for small bodies."""
+NEAR_MM = 1.0
+"""Columns up to this far in front of and behind a place count for it."""
+STEP_MM = 0.5
+LEAST_DEPTH_MM = 6.0
+
+
+@dataclass(frozen=True)
+class HeightReading:
+    """`heights_mm`: anterior, middle, posterior. `ends`: (3, 2, 3) RAS mm, of each its lower and upper end.
+
+    `depth_mm`: of the endplates in the midsagittal slab. `quality`: 0..1, falls with the voxel's length along the body.
+    """
+
+    heights_mm: tuple[float, float, float]
+    ends: np.ndarray
+    depth_mm: float
+    quality: float
+
+    @property
+    def wedge_ratio(self) -> float:
+        """Anterior over posterior height."""
+        return self.heights_mm[0] / self.heights_mm[2]
+
+    @property
+    def biconcave_ratio(self) -> float:
+        """Middle over posterior height."""
+        return self.heights_mm[1] / self.heights_mm[2]
+
+    @property
+    def landmarks(self) -> dict[str, tuple[float, ...]]:
+        """`upper_endplate_anterior` and so on -> RAS mm."""
+        return {
+            f"{side}_endplate_{place}": tuple(float(value) for value in self.ends[row, column])
+            for row, place in enumerate(PLACES)
+            for column, side in enumerate(("lower", "upper"))
+        }
+
+
+def read_heights(body: SoftMask, frame: BodyFrame) -> HeightReading | None:
+    """The heights along the frame's up in the slab around its midsagittal plane; None where the slab holds no body."""
+    found = columns(body, frame.center, frame.axes, STEP_MM, slab_half_width_mm(frame))
+    lower, upper = _mean_across(found.lower), _mean_across(found.upper)
+    edges = depth_ends(found.front, upper - lower)
+    if edges is None:
+        return None
+    back, front = edges
+    ends, heights = np.zeros((3, 2, 3)), []
+    for row, share in enumerate(SHARES):
+        place = front - share * (front - back)
+        near = (np.abs(found.front - place) <= NEAR_MM) & np.isfinite(lower)
+        low, high = float(lower[near].mean()), float(upper[near].mean())
+        ends[row] = found.ras(0.0, place, low), found.ras(0.0, place, high)
+        heights.append(high - low)
+    quality = _quality(body, frame.up, min(heights))
+    return HeightReading((heights[0], heights[1], heights[2]), ends, front - back, quality)
+
+
+def slab_half_width_mm(frame: BodyFrame) -> float:
+    """Half the width of the midsagittal slab."""
+    return min(SLAB_MM, SLAB_SHARE * frame.width_mm) / 2
+
+
+def _mean_across(surface: np.ndarray) -> np.ndarray:
+    """A surface (n, m) averaged over the slab: (m,), NaN where half of it or more is empty."""
+    hit = np.isfinite(surface)
+    counts = hit.sum(axis=0)
+    total = np.where(hit, surface, 0).sum(axis=0)
+    return np.where(counts > len(surface) / 2, total / np.maximum(counts, 1), np.nan)
+
+
+def depth_ends(front: np.ndarray, thickness: np.ndarray) -> tuple[float, float] | None:
+    """Rear and front end (mm) of the part of a midsagittal profile (m,) that lies between the endplates."""
+    hit = np.isfinite(thickness)
+    if not hit.any():
+        return None
+    thick = np.flatnonzero(np.where(hit, thickness, 0) >= LEAST_THICKNESS * np.median(thickness[hit]))
+    back, ahead = float(front[thick[0]]), float(front[thick[-1]])
+    return (back, ahead) if ahead - back >= LEAST_DEPTH_MM else None
+
+
+def _quality(body: SoftMask, up: np.ndarray, height_mm: float) -> float:
+    """1 for voxels that are short against the body, 0 where it is two voxels high."""
+    voxel_mm = 1 / float(np.linalg.norm(body.to_index[:3, :3] @ up))
+    return float(np.clip(1 - 2 * voxel_mm / height_mm, 0, 1))

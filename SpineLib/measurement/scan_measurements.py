@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that is measured on the vertebrae of a scan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from SpineLib.core.mask import Mask
+from SpineLib.core.result import Measurement, Vertebra
+from SpineLib.measurement import angles
+from SpineLib.measurement.body_frame import BodyFrame, fit_frame
+from SpineLib.measurement.density import LEVELS as DENSITY_LEVELS
+from SpineLib.measurement.density import trabecular_density
+from SpineLib.measurement.genant import GenantReading, grade_heights
+from SpineLib.measurement.heights import PLACES, HeightReading, read_heights
+from SpineLib.measurement.level_order import positions
+from SpineLib.measurement.retropulsion import rear_wall, retropulsion_mm
+from SpineLib.measurement.sacral_endplate import sacral_endplate
+from SpineLib.measurement.soft_mask import SoftMask, is_cut, soften
+
+WITHOUT_ENDPLATES = ("C1", "C2")
+SACRAL = ("S1", "Sacrum")
+CONTRAST_QUALITY = 0.5
+"""How far a density is to be trusted where the blood holds contrast."""
+
+
+@dataclass(frozen=True)
+class LevelReading:
+    """What was found at one level. `reason` says why there are no heights, "" where there are."""
+
+    level: str
+    reason: str = ""
+    frame: BodyFrame | None = None
+    heights: HeightReading | None = None
+    genant: GenantReading | None = None
+    soft: SoftMask | None = field(default=None, repr=False)
+
+    @property
+    def landmarks(self) -> dict[str, tuple[float, ...]]:
+        """Center and ends of the heights on the endplates, name -> RAS mm; empty where nothing could be measured."""
+        if self.frame is None or self.heights is None:
+            return {}
+        return {"center": tuple(float(value) for value in self.frame.center), **self.heights.landmarks}
+
+
+def measure(
+    vertebrae: Sequence[Vertebra],
+    affine: np.ndarray,
+    voxels_hu: np.ndarray | None = None,
+    *,
+    sacrum: Mask | None = None,
+    has_contrast: bool = False,
+) -> tuple[list[Measurement], dict[str, LevelReading]]:
+    """All measurements of a scan, and per level, from the top, what they rest on.
+
+    vertebrae: in any order; those without a body, cut by the image's border or too small get a reason and no numbers.
+    A vertebra named S1 or Sacrum serves as the sacrum where none is given. affine: 4x4, index -> RAS mm. voxels_hu:
+    (I, J, K), needed for the density only. has_contrast: the blood holds contrast, which lowers the density's quality.
+    """
+    bodies = _largest_of_each(vertebrae)
+    sacrum = sacrum or next((each.mask for each in vertebrae if each.level in SACRAL), None)
+    readings = _read_levels(bodies, affine)
+    found = _measured_heights(readings)
+    found += _measured_retropulsion(readings)
+    found += _measured_angles(readings, None if sacrum is None else soften(sacrum, affine))
+    if voxels_hu is not None:
+        found += _measured_density(readings, bodies, affine, voxels_hu, has_contrast)
+    return found, readings
+
+
+def _largest_of_each(vertebrae: Sequence[Vertebra]) -> dict[str, Vertebra]:
+    """Level -> vertebra from the top; of two with one name the larger."""
+    by_size = sorted(vertebrae, key=lambda vertebra: vertebra.mask.count)
+    by_level = {vertebra.level: vertebra for vertebra in by_size}
+    return {level: by_level[level] for level in positions(by_level)}
+
+
+def _read_levels(bodies: dict[str, Vertebra], affine: np.ndarray) -> dict[str, LevelReading]:
+    soft = {level: soften(each.body, affine) for level, each in bodies.items() if each.body is not None}
+    centers = {level: body.center for level, body in soft.items() if body is not None}
+    readings = {level: _read_level(each, soft.get(level), centers, affine) for level, each in bodies.items()}
+    heights = {level: each.heights.heights_mm for level, each in readings.items() if each.heights is not None}
+    for level, grade in grade_heights(heights).items():
+        known = readings[level]
+        readings[level] = LevelReading(level, "", known.frame, known.heights, grade, known.soft)
+    return readings
+
+
+def _read_level(
+    vertebra: Vertebra, body: SoftMask | None, centers: dict[str, np.ndarray], affine: np.ndarray
+) -> LevelReading:
+    level = vertebra.level
+    if level in WITHOUT_ENDPLATES:
+        return LevelReading(level, "C1 and C2 have no two endplates.")
+    if body is None or vertebra.body is None:
+        return LevelReading(level, "The vertebral body is not told apart or not in the image.")
+    if is_cut(vertebra.body):
+        return LevelReading(level, "The vertebral body is cut by the border of the image.")
+    above, below = _beside(level, centers)
+    frame = fit_frame(body, affine, vertebra.mask, above, below)
+    if frame is None:
+        return LevelReading(level, "Too little of the vertebral body is seen.")
+    heights = read_heights(body, frame)
+    reason = "" if heights else "The vertebral body is too thin in its midsagittal plane."
+    return LevelReading(level, reason, frame, heights, soft=body)
+
+
+def _beside(level: str, centers: dict[str, np.ndarray]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Centers of the bodies next above and next below."""
+    order = list(positions(centers))
+    place = order.index(level)
+    above = centers[order[place - 1]] if place else None
+    below = centers[order[place + 1]] if place + 1 < len(order) else None
+    return above, below
+
+
+def _measured_heights(readings: dict[str, LevelReading]) -> list[Measurement]:
+    found = []
+    for level, each in readings.items():
+        if each.heights is None or each.genant is None:
+            continue
+        quality, at = each.heights.quality, (level,)
+        method = "midsagittal slab, at 15, 50 and 87 % of the depth"
+        for place, value in zip(PLACES, each.heights.heights_mm, strict=True):
+            found.append(Measurement(f"height_{place}", value, "mm", at, method, quality))
+        found.append(
+            Measurement("height_ratio_wedge", each.heights.wedge_ratio, "", at, "anterior by posterior", quality)
+        )
+        source = ", ".join(each.genant.neighbors)
+        against = f"against the heights expected from {source}" if source else "against its own posterior height"
+        found.append(Measurement("height_loss", each.genant.largest_loss, "", at, against, quality))
+        found.append(Measurement("genant_grade", float(each.genant.grade), "", at, each.genant.kind, quality))
+    return found
+
+
+def _measured_retropulsion(readings: dict[str, LevelReading]) -> list[Measurement]:
+    """For levels with both neighbors, none missing between."""
+    order = positions(level for level, each in readings.items() if each.frame is not None)
+    at = {place: readings[level] for level, place in order.items()}
+    walls = {place: rear_wall(each.soft, each.frame) for place, each in at.items() if each.soft and each.frame}
+    found = []
+    for place, each in at.items():
+        wall, above, below = (walls.get(place + step) for step in (0, -1, 1))
+        if wall is not None and above is not None and below is not None and each.frame is not None:
+            value = retropulsion_mm(wall, above, below, each.frame.front)
+            method = "behind the line between the rear walls above and below"
+            found.append(Measurement("retropulsion", value, "mm", (each.level,), method))
+    return found
+
+
+def _measured_angles(readings: dict[str, LevelReading], sacrum: SoftMask | None) -> list[Measurement]:
+    frames = {level: each.frame for level, each in readings.items() if each.frame is not None}
+    lowest = next((frames[level] for level in reversed(frames) if level in ("L6", "L5", "L4")), None)
+    sacral = sacral_endplate(sacrum, lowest) if sacrum is not None and lowest is not None else None
+    cobb = angles.largest_cobb(frames)
+    named = [
+        ("lumbar_lordosis", angles.lumbar_lordosis(frames, sacral), "sagittal plane, endplate to endplate"),
+        ("thoracic_kyphosis", angles.thoracic_kyphosis(frames), "sagittal plane, endplate to endplate"),
+    ]
+    if cobb is not None:
+        side = "right" if cobb.degrees > 0 else "left"
+        size = angles.Angle(abs(cobb.degrees), cobb.levels)
+        named.append(("cobb_largest", size, f"coronal plane, largest over all pairs, convex to the {side}"))
+        named.append(("cobb_best_plane", angles.in_best_plane(frames, cobb.levels), "plane of best fit to the centers"))
+    return [Measurement(name, angle.degrees, "degree", angle.levels, how) for name, angle, how in named if angle]
+
+
+def _measured_density(
+    readings: dict[str, LevelReading],
+    bodies: dict[str, Vertebra],
+    affine: np.ndarray,
+    voxels_hu: np.ndarray,
+    has_contrast: bool,
+) -> list[Measurement]:
+    """Of each lumbar level, and their mean over the levels that are not broken: packed bone is dense."""
+    quality = CONTRAST_QUALITY if has_contrast else None
+    note = "; contrast in the blood raises it" if has_contrast else ""
+    values = {}
+    for level in DENSITY_LEVELS:
+        each, mask = readings.get(level), bodies[level].body if level in bodies else None
+        if each is not None and each.frame is not None and each.soft is not None and mask is not None:
+            values[level] = trabecular_density(voxels_hu, affine, mask, each.soft, each.frame)
+    known = {level: value for level, value in values.items() if value is not None}
+    name, method = "trabecular_density", f"mean in an ellipsoid within the body{note}"
+    found = [Measurement(name, value, "HU", (level,), method, quality) for level, value in known.items()]
+    sound = tuple(level for level in known if (grade := readings[level].genant) is None or grade.grade == 0)
+    if len(sound) > 1:
+        mean = float(np.mean([known[level] for level in sound]))
+        found.append(Measurement(name, mean, "HU", sound, f"mean of levels that are not broken{note}", quality))
+    return found
