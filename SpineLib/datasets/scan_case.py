@@ -69,13 +69,12 @@ class ScanCase:
             )
         with np.errstate(invalid="ignore"):
             whole = np.ascontiguousarray(found.astype(np.uint8))
-        unknown = set(np.unique(whole).tolist()) - codes - {0}
-        if not np.array_equal(whole, found):
-            unknown |= set(np.unique(found[whole != found]).tolist())
+        fits = whole == found
+        unknown = set(np.unique(whole[fits]).tolist()) - codes - {0} | set(np.unique(found[~fits]).tolist())
         if unknown:
             shown = ", ".join(f"{value:g}" for value in sorted(unknown)[:5])
             raise InputError(
                 f"The {what} of {self.name} hold values that this data set does not define: {shown}.",
-                f"It defines {', '.join(map(str, sorted(codes)))}; check that the folder is the data set it is read as.",
+                "Check that the folder is of the data set it is read as, or remove the scan.",
             )
         return whole

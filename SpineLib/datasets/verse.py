@@ -3,9 +3,10 @@
 
 Layout: `rawdata/sub-*/NAME_ct.nii.gz` and `derivatives/sub-*/NAME_seg-vert_msk.nii.gz`, in the folder itself or in
 those of the set's parts (`dataset-01training` ...). Several scans of one subject stay together. Codes: C1..C7 1-7,
-T1..T12 8-19, L1..L6 20-25, sacrum 26, coccyx 27, T13 28; sacrum and coccyx have codes, but no labels. License: CC BY-SA 4.0.
-Cite Sekuboyina et al., Medical Image Analysis 73:102166, 2021; Löffler et al., Radiology: Artificial Intelligence
-2(4):e190138, 2020; Liebl et al., Scientific Data 8:284, 2021.
+T1..T12 8-19, L1..L6 20-25, sacrum 26, coccyx 27, T13 28; sacrum and coccyx have codes, but no labels, and vertebrae
+that are cut off by the scan's ends have none either. License: CC BY-SA 4.0. Cite Sekuboyina et al., Medical Image
+Analysis 73:102166, 2021; Löffler et al., Radiology: Artificial Intelligence 2(4):e190138, 2020; Liebl et al.,
+Scientific Data 8:284, 2021.
 """
 
 from functools import partial

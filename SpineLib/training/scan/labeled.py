@@ -82,8 +82,10 @@ def _prepare(case: ScanCase, config: ScanConfig, place: Path) -> str:
 
 
 def centers(truth: np.ndarray) -> dict[int, list[float]]:
-    """Label -> index (i, j, k) of the center of each vertebra in `truth` `(3, I, J, K)`: the mean of its body, or of all
-    its voxels where no body is told from the rest."""
+    """Label -> index (i, j, k) of the center of each vertebra in `truth` `(3, I, J, K)`.
+
+    The center is the mean of the body's voxels, or of all the vertebra's where no body is told from the rest.
+    """
     labels, parts = truth[0], truth[1]
     boxes = ndimage.find_objects(labels)
     found = {}
