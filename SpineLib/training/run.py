@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`spine train`: from a configuration and a data folder to a bundle that can be used at once."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -21,9 +20,8 @@ from SpineLib.training.bundle_texts import bundle_metadata, model_card
 from SpineLib.training.config import TrainingConfig, read_config
 from SpineLib.training.curve_picture import draw_curves
 from SpineLib.training.loop import CURVES, Trainer
-from SpineLib.training.splits import split_by_patient
+from SpineLib.training.splits import SPLIT, split_by_patient, write_split
 
-SPLIT = "split.csv"
 SCORES = "validation.csv"
 PHANTOMS = "phantoms.npz"
 PICTURE = "curves.png"
@@ -42,7 +40,7 @@ def train(config_path: Path, data: Path | None, output: Path, progress: Progress
     output.mkdir(parents=True, exist_ok=True)
     training, validation = split_by_patient(cases, config.validation_share, config.seed)
     trusted = [case for case in training if not case.suspect]
-    _write_split(trusted, validation, output / SPLIT)
+    write_split("film", trusted, validation, output / SPLIT)
     progress(0.0, f"{len(trusted)} films to learn from, {len(validation)} to validate on")
     best = _learn(config, trusted, validation, output, progress)
     draw_curves(output / CURVES, output / PICTURE)
@@ -89,14 +87,6 @@ def _validate(folder: Path, validation: list[FilmCase], output: Path, progress: 
     scores = score_films(validation, lambda pixels: segment_pixels(pixels, options), progress=progress)
     write_scores(scores, output / SCORES)
     return summary(scores)
-
-
-def _write_split(training: list[FilmCase], validation: list[FilmCase], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as lines:
-        table = csv.writer(lines, lineterminator="\n")
-        table.writerow(["part", "film", "patient_group"])
-        for part, cases in (("training", training), ("validation", validation)):
-            table.writerows([part, case.name, case.patient_group] for case in cases)
 
 
 def _write(
