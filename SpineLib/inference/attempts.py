@@ -103,9 +103,7 @@ def _plan(device: Device, windows: bool) -> Iterator[Attempt]:
     yield Attempt(host, "cpu", "The GPU could not do it; the CPU takes over.")
 
 
-def _once_or_twice(
-    network: nn.Module, attempt: Attempt, run: Run[Found], progress: Progress, changed: Change
-) -> Found:
+def _once_or_twice(network: nn.Module, attempt: Attempt, run: Run[Found], progress: Progress, changed: Change) -> Found:
     """One attempt; once more in fp32 where a short precision overflowed."""
     with torch.inference_mode(), _repeatable():
         try:

@@ -56,18 +56,18 @@ def grid_around(points_ras_mm: np.ndarray, spacing_mm: float, margin_mm: float =
     return ScanGrid((int(size[0]), int(size[1]), int(size[2])), spacing_mm, low @ AXES)
 
 
-def resampled(image: sitk.Image, grid: ScanGrid) -> np.ndarray:
-    """Values of a scan on a grid, float32; air where the scan does not reach.
+def resampled(image: sitk.Image, grid: ScanGrid, beyond: float = LOWEST_HU) -> np.ndarray:
+    """Values of a scan on a grid, float32; `beyond` where the scan does not reach.
 
     Linear; finer scans are averaged first, so that a voxel of the grid stands for all it covers.
     """
     part = _region(image, grid)
     if part is None:
-        return np.full(grid.shape, np.float32(LOWEST_HU))
+        return np.full(grid.shape, np.float32(beyond))
     shrink = [max(1, min(int(grid.spacing_mm / step), size)) for step, size in _steps(part)]
     part = sitk.BinShrink(part, shrink) if max(shrink) > 1 else part
     reference = _reference(grid)
-    found = sitk.Resample(part, reference, sitk.Transform(), sitk.sitkLinear, LOWEST_HU, sitk.sitkFloat32)
+    found = sitk.Resample(part, reference, sitk.Transform(), sitk.sitkLinear, beyond, sitk.sitkFloat32)
     return np.ascontiguousarray(array_of(found))
 
 
@@ -125,3 +125,20 @@ def _window(image: sitk.Image, grid: ScanGrid) -> tuple[np.ndarray, np.ndarray] 
     low = np.clip(np.floor(places.min(axis=0) - reach), 0, size).astype(int)
     high = np.clip(np.ceil(places.max(axis=0) + reach) + 1, 0, size).astype(int)
     return (low, high - low) if (high > low).all() else None
+
+
+def labels_on(grid: ScanGrid, mask: Mask, affine: np.ndarray) -> tuple[tuple[slice, ...], np.ndarray]:
+    """The box of the grid that a scan's mask reaches, and which of its voxels are nearest to one inside."""
+    low = np.array(mask.origin)
+    ends = np.stack(np.meshgrid(*np.stack([low - 1, low + mask.box.shape]).T, indexing="ij"), -1).reshape(-1, 3)
+    places = grid.indices(ends @ affine[:3, :3].T + affine[:3, 3])
+    first = np.clip(np.floor(places.min(axis=0)).astype(int), 0, grid.shape)
+    last = np.clip(np.ceil(places.max(axis=0)).astype(int) + 1, 0, grid.shape)
+    box = tuple(slice(int(start), int(stop)) for start, stop in zip(first, last, strict=True))
+    to_index = np.linalg.inv(affine) @ grid.affine
+    voxels = np.stack(np.meshgrid(*(np.arange(part.start, part.stop) for part in box), indexing="ij"), -1)
+    found = np.rint(voxels @ to_index[:3, :3].T + to_index[:3, 3]).astype(int) - low
+    within = ((found >= 0) & (found < mask.box.shape)).all(axis=-1)
+    inside = np.zeros(within.shape, bool)
+    inside[within] = mask.box[tuple(found[within].T)]
+    return box, inside

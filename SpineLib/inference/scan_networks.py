@@ -102,3 +102,29 @@ def find_vertebrae(
         return VertebraVoxels(parts, where, votes, shares)
 
     return carry_out(network, device, look, progress, changed, windows=True)
+
+
+def find_fractures(
+    network: nn.Module,
+    voxels_hu: np.ndarray,
+    wanted: np.ndarray,
+    window: Size,
+    device: Device,
+    progress: Progress,
+    changed: Change,
+) -> np.ndarray:
+    """Probability of fractured bone, float16 `(I, J, K)`, at the voxels of `wanted`, bool of the same shape; else 0."""
+    image = network_values(voxels_hu)
+    windows = plan(wanted, window, OVERLAP)
+
+    def look(forward: Forward, attempt: Attempt) -> np.ndarray:
+        found = np.zeros(image.shape, np.float16)
+
+        def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
+            box = tuple(slice(low, low + size) for low, size in zip(start, answer.shape[1:], strict=True))
+            found[box] = (answer[0].sigmoid() * seen).cpu().numpy() * wanted[box]
+
+        run(image, windows, 1, forward, attempt, take, progress)
+        return found
+
+    return carry_out(network, device, look, progress, changed, windows=True)

@@ -17,6 +17,9 @@ Slab = Callable[[torch.Tensor, torch.Tensor, tuple[int, int, int]], None]
 """Takes finished logits `(C, i, j, k)`, where a window lay at all, bool `(i, j, k)`, and the index of their first voxel."""
 Size = tuple[int, int, int]
 LEAST_WEIGHT = 0.05
+AT_ONCE = 2
+"""Windows a forward pass. Of a single small image torch computes some 3D convolutions on a path that is ten times
+slower on CPUs, so that two are faster than one."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +70,28 @@ def run(
     weights = torch.zeros(shape, device=attempt.stitch)
     seen = 0
     for number, (start, places) in enumerate(windows.layers):
-        for i, j in places:
+        for first in range(0, len(places), AT_ONCE):
+            some = places[first : first + AT_ONCE]
             progress(seen / windows.count, f"Window {seen + 1} of {windows.count}")
-            seen += 1
-            here = (slice(i, i + windows.size[0]), slice(j, j + windows.size[1]))
-            part = np.ascontiguousarray(image[(*here, slice(start, start + windows.size[2]))])
-            answer = forward(torch.from_numpy(part)[None, None])[0].to(attempt.stitch)
-            if not answer.isfinite().all():
+            seen += len(some)
+            boxes = [(slice(i, i + windows.size[0]), slice(j, j + windows.size[1])) for i, j in some]
+            parts = [image[(*box, slice(start, start + windows.size[2]))] for box in boxes]
+            answers = forward(torch.from_numpy(np.stack(_pair(parts))[:, None])).to(attempt.stitch)
+            if not answers.isfinite().all():
                 raise NotFinite()
-            total[(slice(None), *here)] += answer * weight
-            weights[here] += weight
+            for box, answer in zip(boxes, answers, strict=False):
+                total[(slice(None), *box)] += answer * weight
+                weights[box] += weight
         later = windows.layers[number + 1][0] if number + 1 < len(windows.layers) else start + windows.size[2]
         finished = min(later - start, windows.size[2])
         _hand_on(total, weights, finished, start, done)
         _move_down(total, finished)
         _move_down(weights, finished)
+
+
+def _pair(parts: list[np.ndarray]) -> list[np.ndarray]:
+    """As many as always go together: a lone one twice."""
+    return parts + parts[-1:] * (AT_ONCE - len(parts))
 
 
 def _hand_on(total: torch.Tensor, weights: torch.Tensor, finished: int, start: int, done: Slab) -> None:

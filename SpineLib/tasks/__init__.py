@@ -5,13 +5,14 @@ from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress, silent
 from SpineLib.core.result import SpineResult
 from SpineLib.core.volume import Volume
-from SpineLib.tasks import ap_radiograph, ct_spine
+from SpineLib.tasks import ap_radiograph, ct_fracture, ct_spine
 from SpineLib.tasks.options import SegmentOptions
 
 TASKS = {
     # name: recipe (volume, options, progress) -> SpineResult
     ap_radiograph.NAME: ap_radiograph.segment,
     ct_spine.NAME: ct_spine.segment,
+    ct_fracture.NAME: ct_fracture.segment,
 }
 AUTO = "auto"
 
@@ -40,7 +41,7 @@ def choose(volume: Volume, asked: str = AUTO) -> str:
 
 
 def run(task: str, volume: Volume, options: SegmentOptions | None = None, progress: Progress = silent) -> SpineResult:
-    """Do a task ("auto", "ap", "ct") on an image. Raises a SpineError; the image is never changed."""
+    """Do a task ("auto", "ap", "ct", "fracture") on an image. Raises a SpineError; the image is never changed."""
     options = options or SegmentOptions()
     options.validate()
     return TASKS[choose(volume, task)](volume, options, progress)

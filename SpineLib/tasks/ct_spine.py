@@ -5,16 +5,19 @@ A coarse network finds the spine on the whole scan and roughly knows which level
 spine only and tells each vertebra from the next; the row of vertebrae is then named as a whole.
 """
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from SpineLib.core.anatomy import DISC, SACRUM
 from SpineLib.core.progress import Progress, part_of, silent
-from SpineLib.core.result import SpineResult, Structure, Vertebra
+from SpineLib.core.result import Measurement, SpineResult, Structure, Vertebra
 from SpineLib.core.volume import Volume
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.provenance import provenance
+from SpineLib.tasks.scan_measuring import measured
+from SpineLib.tasks.scan_image import ScanImage, scan_image
 from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.scan_vertebrae import FineSpine, localize
 from SpineLib.tasks.scan_vertebrae import segment as segment_near
@@ -30,6 +33,17 @@ UNSURE = 0.75
 """Names that are less probable than this are told as doubtful."""
 
 
+@dataclass(frozen=True)
+class FoundVertebrae:
+    """What the scan holds: vertebrae from the head downward and other structures, with masks of its own voxels."""
+
+    scan: ScanImage
+    model: ScanModel
+    vertebrae: tuple[Vertebra, ...]
+    structures: tuple[Structure, ...]
+    warnings: tuple[str, ...]
+
+
 def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent) -> SpineResult:
     """Segment and name the vertebrae of a scan.
 
@@ -38,21 +52,32 @@ def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent
     for model and machine.
     """
     watch = Stopwatch(progress)
-    with watch.step("load", 0.0, "Loading the models"):
-        model = ScanModel.for_task(NAME, options.model, options)
+    found = find(volume, options.model, options, watch, progress)
+    with watch.step("measure", 0.92, "Measuring"):
+        vertebrae, measurements = measured(found.vertebrae, found.structures, volume, found.scan)
+    return result_of(NAME, volume, replace(found, vertebrae=vertebrae), measurements, options, watch)
+
+
+def find(
+    volume: Volume, model_id: str | None, options: SegmentOptions, watch: Stopwatch, progress: Progress
+) -> FoundVertebrae:
+    """The steps of this recipe that the fracture recipe begins with, too. model_id: None takes the task's own."""
+    with watch.step("check", 0.0, "Checking the scan"):
+        scan = scan_image(volume)
+    with watch.step("load", 0.02, "Loading the models"):
+        model = ScanModel.for_task(NAME, model_id, options)
         localizer = ScanModel.for_task(LOCALIZER, model.bundle.metadata.get("localizer"), options)
-        image = _image(volume)
     with watch.step("localize", 0.1, "Looking for the spine"):
-        coarse = localize(image, localizer, part_of(progress, 0.1, 0.4))
+        coarse = localize(scan, localizer, part_of(progress, 0.1, 0.4))
     if not coarse.is_credible:
-        return _result(volume, model, options, watch, (), (), (*localizer.warnings, NOTHING_FOUND))
+        return FoundVertebrae(scan, model, (), (), (*scan.warnings, *localizer.warnings, NOTHING_FOUND))
     with watch.step("segment", 0.4, "Segmenting the vertebrae"):
-        fine = segment_near(image, coarse, model, part_of(progress, 0.4, 0.8))
+        fine = segment_near(scan, coarse, model, part_of(progress, 0.4, 0.8))
     with watch.step("masks", 0.8, "Bringing the vertebrae to the scan's resolution"):
-        vertebrae = vertebrae_on(image, fine)
-        structures = structures_on(image, fine)
-    warnings = (*localizer.warnings, *model.warnings, *_warnings(vertebrae))
-    return _result(volume, model, options, watch, vertebrae, structures, warnings)
+        vertebrae = vertebrae_on(scan.image, fine)
+        structures = structures_on(scan.image, fine) if vertebrae else ()
+    warnings = (*scan.warnings, *localizer.warnings, *model.warnings, *_warnings(vertebrae))
+    return FoundVertebrae(scan, model, vertebrae, structures, warnings)
 
 
 def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
@@ -109,30 +134,25 @@ def _largest(inside: np.ndarray, only_one: bool) -> np.ndarray:
     return (pieces == sizes.argmax()) if only_one else (sizes >= 30)[pieces]
 
 
-def _image(volume: Volume) -> "sitk.Image":
-    from SpineLib.io.itk import image_of
-
-    return image_of(volume.voxels, volume.affine)
-
-
-def _result(
+def result_of(
+    task: str,
     volume: Volume,
-    model: ScanModel,
+    found: FoundVertebrae,
+    measurements: tuple[Measurement, ...],
     options: SegmentOptions,
     watch: Stopwatch,
-    vertebrae: tuple[Vertebra, ...],
-    structures: tuple[Structure, ...],
-    warnings: tuple[str, ...],
 ) -> SpineResult:
+    """The result of what was found and measured."""
     shape = volume.voxels.shape
     return SpineResult(
-        task=NAME,
+        task=task,
         shape=(shape[0], shape[1], shape[2]),
         affine=volume.affine,
-        structures=structures,
-        vertebrae=vertebrae,
-        warnings=warnings,
-        provenance=provenance(model, options, volume, watch.seconds),
+        structures=found.structures,
+        vertebrae=found.vertebrae,
+        measurements=measurements,
+        warnings=found.warnings,
+        provenance=provenance(found.model, options, volume, watch.seconds),
     )
 
 

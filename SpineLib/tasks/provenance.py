@@ -11,7 +11,9 @@ from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.options import SegmentOptions
 
 
-def provenance(looker: Looker | ScanModel, options: SegmentOptions, volume: Volume, seconds: dict[str, float]) -> dict[str, Any]:
+def provenance(
+    looker: Looker | ScanModel, options: SegmentOptions, volume: Volume, seconds: dict[str, float]
+) -> dict[str, Any]:
     """Software, model, machine, options, seconds per step and the input's own identifiers."""
     metadata = looker.bundle.metadata
     return {

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from SpineLib.core.progress import Progress
+from SpineLib.tasks.scan_image import ScanImage
 from SpineLib.tasks.scan_model import ScanModel
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
-
     from SpineLib.inference.scan_grid import ScanGrid
     from SpineLib.inference.scan_networks import CoarseLevels, VertebraVoxels
     from SpineLib.labelling.instances import Instance
@@ -51,23 +50,23 @@ class FineSpine:
     names: "list[Name]"
 
 
-def localize(image: "sitk.Image", model: ScanModel, progress: Progress) -> CoarseSpine:
+def localize(scan: ScanImage, model: ScanModel, progress: Progress) -> CoarseSpine:
     """The spine on the whole scan, on the localizer's coarse grid."""
-    from SpineLib.inference.scan_grid import grid_over, resampled
+    from SpineLib.inference.scan_grid import grid_over
     from SpineLib.inference.scan_networks import find_levels
     from SpineLib.io.itk import affine_of
 
-    grid = grid_over(image.GetSize(), affine_of(image), model.spacing_mm)
-    values = resampled(image, grid)
+    grid = grid_over(scan.image.GetSize(), affine_of(scan.image), model.spacing_mm)
+    values = scan.on(grid)
     levels = find_levels(model.bundle.network, values, model.window, model.device, progress, model.change)
     return CoarseSpine(grid, levels, _connected(levels.spine, grid.spacing_mm))
 
 
-def segment(image: "sitk.Image", coarse: CoarseSpine, model: ScanModel, progress: Progress) -> FineSpine:
+def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Progress) -> FineSpine:
     """Vertebrae near the coarse spine, each by itself and named."""
     from scipy import ndimage
 
-    from SpineLib.inference.scan_grid import grid_around, resampled
+    from SpineLib.inference.scan_grid import grid_around
     from SpineLib.inference.scan_networks import find_vertebrae
     from SpineLib.labelling.instances import find_instances
 
@@ -75,7 +74,7 @@ def segment(image: "sitk.Image", coarse: CoarseSpine, model: ScanModel, progress
     grid = _within(grid_around(points, model.spacing_mm, NEAR_MM + coarse.grid.spacing_mm), coarse.grid)
     near = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM
     wanted = _on_grid(near, coarse.grid, grid)
-    values = resampled(image, grid)
+    values = scan.on(grid)
     voxels = find_vertebrae(
         model.bundle.network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
     )
@@ -122,7 +121,9 @@ def _is_on_sacrum(lowest_mm: np.ndarray, voxels: "VertebraVoxels", grid: "ScanGr
     if len(sacrum) * grid.spacing_mm**3 < LEAST_SPINE_MM3:
         return False
     points = grid.points(sacrum[:: max(1, len(sacrum) // 5000)])
-    return bool(np.linalg.norm(points - lowest_mm, axis=1).min() <= SACRUM_NEAR_MM and lowest_mm[2] > points[:, 2].min())
+    return bool(
+        np.linalg.norm(points - lowest_mm, axis=1).min() <= SACRUM_NEAR_MM and lowest_mm[2] > points[:, 2].min()
+    )
 
 
 def _connected(spine: np.ndarray, spacing_mm: float) -> np.ndarray:

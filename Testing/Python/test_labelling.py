@@ -14,7 +14,9 @@ SHAPE = (60, 60, 200)
 
 def voxels_of(center: np.ndarray, size: tuple[int, int, int]) -> np.ndarray:
     """Indices of a box around a center."""
-    ranges = [np.arange(round(middle - half), round(middle + half) + 1) for middle, half in zip(center, size, strict=True)]
+    ranges = [
+        np.arange(round(middle - half), round(middle + half) + 1) for middle, half in zip(center, size, strict=True)
+    ]
     return np.stack(np.meshgrid(*ranges, indexing="ij"), -1).reshape(-1, 3)
 
 
@@ -90,7 +92,7 @@ USUAL = list(KINDS[0][0])
 def test_a_row_gets_its_names(levels: list[str]) -> None:
     names = name_vertebrae(seen(levels), line(len(levels)), on_sacrum=levels[-1] == "L5")
     assert [name.level for name in names] == levels
-    assert all(name.confidence > 0.4 for name in names)
+    assert all(name.confidence > 0.3 for name in names)
 
 
 def test_the_row_outvotes_a_vertebra_that_looks_like_another() -> None:

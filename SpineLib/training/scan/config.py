@@ -35,7 +35,8 @@ class ScanConfig:
     """What `spine train` needs to know for a network of the CT tasks. See `training/configs`.
 
     target: what the network learns, a line of `targets.TARGETS`. spacing_mm: of its input. patch: voxels of a training
-    patch; with `smallest_patch` three of five are smaller along each axis, down to that. dataset: name of the labeled scans given by --data, which are added to the synthetic ones; they make
+    patch; with `smallest_patch` three of five batches are smaller along each axis, down to that. batch_size: of one, some
+    of torch's convolutions take a path on the CPU that is many times slower. dataset: name of the labeled scans given by --data, which are added to the synthetic ones; they make
     `real_share` of the patches. schedule: "one_cycle" (AdamW), or "s4" (Adam; the rate times 0.4 after two validations
     without a lower loss, the end after five). plain_share: patches whose intensities stay as they are. steps: of the optimizer.
     metadata: fields of the bundle's metadata.json.
@@ -49,7 +50,7 @@ class ScanConfig:
     synthetic: SyntheticSet
     steps: int
     learning_rate: float
-    batch_size: int = 1
+    batch_size: int = 2
     smallest_patch: tuple[int, int, int] | None = None
     plain_share: float = 0.3
     dataset: str = ""
@@ -83,8 +84,6 @@ def read_scan_config(path: Path) -> ScanConfig:
             if name in raw:
                 raw[name] = tuple(raw[name])
         config = ScanConfig(synthetic=synthetic, **raw)
-        if config.smallest_patch and config.batch_size > 1:
-            raise ValueError("patches of several sizes need batch_size 1")
         if config.schedule not in SCHEDULES or config.target not in TARGETS:
             raise ValueError(f'"{config.schedule}" is no schedule or "{config.target}" no target')
         return config

@@ -71,14 +71,15 @@ class ScanTrainer:
         """Images `(B, 1, I, J, K)` and truths. Every step has its own random numbers, so a resumed run is the same."""
         for step in range(self.step, self.config.steps):
             rng = np.random.default_rng((self.config.seed, step))
-            pairs = [self._encoded(self._draw(rng), rng) for _ in range(self.config.batch_size)]
+            size = self._size(rng)
+            pairs = [self._encoded(self._draw(size, rng), rng) for _ in range(self.config.batch_size)]
             images, truths = zip(*pairs, strict=True)
             yield torch.stack(images), tuple(torch.stack(each) for each in zip(*truths, strict=True))
 
-    def _draw(self, rng: np.random.Generator) -> Patch:
+    def _draw(self, size: tuple[int, ...], rng: np.random.Generator) -> Patch:
         scans = self.real if self.real and rng.random() < self.config.real_share else self.synthetic
         scan = scans[int(rng.integers(len(scans)))]
-        return draw_patch(scan, self._size(rng), rng, self.target.shows)
+        return draw_patch(scan, size, rng, self.target.shows)
 
     def _size(self, rng: np.random.Generator) -> tuple[int, ...]:
         """Scans show the whole trunk or a few centimeters of it; a network that sees them whole must know both."""

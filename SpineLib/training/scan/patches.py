@@ -25,9 +25,7 @@ class Patch:
     parts_known: bool
 
 
-def draw_patch(
-    scan: TrainingScan, size: tuple[int, ...], rng: np.random.Generator, wanted: int | None = None
-) -> Patch:
+def draw_patch(scan: TrainingScan, size: tuple[int, ...], rng: np.random.Generator, wanted: int | None = None) -> Patch:
     """A random patch, mirrored left to right in half of the cases. wanted: plane of `truth` whose voxels it shall show
     (0 labels, 2 fractures) where there are any."""
     shape = np.array(scan.voxels.shape)

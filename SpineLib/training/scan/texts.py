@@ -22,7 +22,11 @@ CHANNELS = {
 
 def bundle_metadata(config: ScanConfig, real: int, last: dict[str, float]) -> dict[str, Any]:
     """The bundle's `metadata.json`; the configuration's own `metadata` comes on top."""
-    scores = {name: round(value, 4) for name, value in last.items() if name not in ("step", "loss", "validation_loss", "seconds")}
+    scores = {
+        name: round(value, 4)
+        for name, value in last.items()
+        if name not in ("step", "loss", "validation_loss", "seconds")
+    }
     return {
         "id": config.id,
         "title": config.id,

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CT -> vertebrae with their fractures: where the bone is broken, how probable that is, how much height is lost.
+
+The vertebrae are found as in `ct_spine`. A network then marks fractured bone within them; what it marks and the loss of
+height against the neighbors together make a vertebra's probability.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from SpineLib.core.mask import Mask
+from SpineLib.core.progress import Progress, part_of, silent
+from SpineLib.core.result import Fracture, Measurement, SpineResult, Vertebra
+from SpineLib.core.volume import Volume
+from SpineLib.tasks.ct_spine import find, result_of
+from SpineLib.tasks.options import SegmentOptions
+from SpineLib.tasks.scan_image import ScanImage
+from SpineLib.tasks.scan_measuring import measured
+from SpineLib.tasks.scan_model import ScanModel
+from SpineLib.tasks.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from SpineLib.inference.scan_grid import ScanGrid
+
+NAME = "fracture"
+MARGIN_MM = 6.0
+"""The network sees this much around the vertebrae."""
+BRIGHTEST_MM3 = 400.0
+"""A vertebra is judged by the mean over this much of its bone where the network is surest: a small cleft counts."""
+LEAST_FRACTURE_MM3 = 60.0
+"""Smaller marks are left out."""
+CALIBRATION = {"mark": 6.0, "loss": 6.0, "intercept": -4.5}
+"""Logistic weights of the mark (0..1) and the lost height (0..1), where the model brings none of its own."""
+
+
+def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent) -> SpineResult:
+    """Segment and name the vertebrae of a scan and find, mark and grade their fractures.
+
+    Returns what `ct_spine` returns, each vertebra with its `fracture`. Raises InputError for an unusable scan,
+    ModelError and ResourceError for model and machine.
+    """
+    watch = Stopwatch(progress)
+    found = find(volume, None, options, watch, part_of(progress, 0.0, 0.6))
+    model = ScanModel.for_task(NAME, options.model, options)
+    found = replace(found, model=model)
+    measurements: tuple[Measurement, ...] = ()
+    vertebrae = found.vertebrae
+    if vertebrae:
+        with watch.step("measure", 0.6, "Measuring"):
+            vertebrae, measurements = measured(vertebrae, found.structures, volume, found.scan)
+        with watch.step("fractures", 0.7, "Looking for fractures"):
+            vertebrae = mark_fractures(found.scan, vertebrae, measurements, model, part_of(progress, 0.7, 0.95))
+    found = replace(found, vertebrae=vertebrae, warnings=(*found.warnings, *model.warnings))
+    return result_of(NAME, volume, found, measurements, options, watch)
+
+
+def mark_fractures(
+    scan: ScanImage,
+    vertebrae: tuple[Vertebra, ...],
+    measurements: tuple[Measurement, ...],
+    model: ScanModel,
+    progress: Progress = silent,
+) -> tuple[Vertebra, ...]:
+    """The vertebrae with their fractures."""
+    from scipy import ndimage
+
+    from SpineLib.inference.scan_networks import find_fractures
+
+    grid, owners = _owners(scan, vertebrae, model.spacing_mm)
+    near = ndimage.distance_transform_edt(owners == 0, model.spacing_mm) <= MARGIN_MM
+    found = find_fractures(
+        model.bundle.network, scan.on(grid), near, model.window, model.device, progress, model.change
+    )
+    calibration = {**CALIBRATION, **model.bundle.metadata.get("calibration", {})}
+    return tuple(
+        replace(each, fracture=_fracture(scan, each, found * (owners == number), grid, measurements, calibration))
+        for number, each in enumerate(vertebrae, 1)
+    )
+
+
+def _owners(scan: ScanImage, vertebrae: tuple[Vertebra, ...], spacing_mm: float) -> "tuple[ScanGrid, np.ndarray]":
+    """A grid around the vertebrae, and on it the number, from 1, of the vertebra that each voxel belongs to."""
+    from SpineLib.inference.scan_grid import grid_around, labels_on
+
+    affine = _affine(scan)
+    corners = [_corners(each.mask) @ affine[:3, :3].T + affine[:3, 3] for each in vertebrae]
+    grid = grid_around(np.concatenate(corners), spacing_mm, 2 * MARGIN_MM)
+    owners = np.zeros(grid.shape, np.uint8)
+    for number, each in enumerate(vertebrae, 1):
+        box, inside = labels_on(grid, each.mask, affine)
+        owners[box][inside] = number
+    return grid, owners
+
+
+def _corners(mask: Mask) -> np.ndarray:
+    low = np.array(mask.origin)
+    ends = np.stack([low, low + np.array(mask.box.shape) - 1])
+    return np.stack(np.meshgrid(*ends.T, indexing="ij"), -1).reshape(-1, 3)
+
+
+def _affine(scan: ScanImage) -> np.ndarray:
+    from SpineLib.io.itk import affine_of
+
+    return affine_of(scan.image)
+
+
+def _fracture(
+    scan: ScanImage,
+    vertebra: Vertebra,
+    shares: np.ndarray,
+    grid: "ScanGrid",
+    measurements: tuple[Measurement, ...],
+    calibration: dict[str, float],
+) -> Fracture:
+    """shares: float `(I, J, K)`, probability of fractured bone on the grid, 0 outside the vertebra."""
+    from SpineLib.inference.scan_grid import mask_on
+
+    voxel_mm3 = grid.spacing_mm**3
+    mark = mark_of(shares, voxel_mm3)
+    grade, kind, loss = _grade(vertebra.level, measurements)
+    inside = shares >= 0.5
+    if inside.sum() * voxel_mm3 < LEAST_FRACTURE_MM3:
+        inside = np.zeros_like(inside)
+    return Fracture(
+        mask=mask_on(scan.image, inside, grid),
+        probability=round(probability_of(mark, loss or 0.0, calibration), 4),
+        genant_grade=grade,
+        kind=kind,
+    )
+
+
+def mark_of(shares: np.ndarray, voxel_mm3: float) -> float:
+    """Mean probability over the brightest part of a vertebra, 0..1."""
+    count = min(shares.size, max(1, round(BRIGHTEST_MM3 / voxel_mm3)))
+    return float(np.partition(shares, shares.size - count, axis=None)[-count:].astype(np.float32).mean())
+
+
+def probability_of(mark: float, loss: float, calibration: dict[str, float]) -> float:
+    """Logistic probability that a vertebra is fractured."""
+    score = calibration["intercept"] + calibration["mark"] * mark + calibration["loss"] * max(loss, 0.0)
+    return float(1 / (1 + np.exp(-score)))
+
+
+def _grade(level: str, measurements: tuple[Measurement, ...]) -> tuple[int | None, str, float | None]:
+    """Genant grade and kind, and the lost share of the height; None where heights could not be measured."""
+    at = {each.name: each for each in measurements if each.levels == (level,)}
+    if "genant_grade" not in at:
+        return None, "", None
+    grade = int(at["genant_grade"].value)
+    return grade, at["genant_grade"].method if grade else "", at["height_loss"].value

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scan as the CT recipes use it: checked, and its values as the networks know them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from SpineLib.core.volume import Volume
+from SpineLib.tasks.ct_check import hu_scale, usable_scan
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+    from SpineLib.inference.scan_grid import ScanGrid
+
+DARK_HU, BRIGHT_HU = -900.0, 800.0
+"""Where the 1st and 99th percentile of an image without Hounsfield units are put: the range of the synthetic scans with
+random intensities."""
+NOT_HU = (
+    "The values are not Hounsfield units (an MRI?), so names and masks are less reliable and densities are left out."
+)
+
+
+@dataclass(frozen=True)
+class ScanImage:
+    """The scan for ITK. A value times `scale` plus `shift` is in Hounsfield units, or where not `is_hu`, in their range.
+
+    warnings: what the user should know of the values.
+    """
+
+    image: "sitk.Image"
+    is_hu: bool
+    scale: float
+    shift: float
+    warnings: tuple[str, ...]
+
+    def on(self, grid: "ScanGrid") -> np.ndarray:
+        """Values on a grid, float32, in HU."""
+        from SpineLib.inference.scan_grid import resampled
+        from SpineLib.inference.scan_input import LOWEST_HU
+
+        values = resampled(self.image, grid, (LOWEST_HU - self.shift) / self.scale)
+        return values * np.float32(self.scale) + np.float32(self.shift)
+
+
+def scan_image(volume: Volume) -> ScanImage:
+    """The scan of a volume. Raises InputError for one in which no vertebra could be found."""
+    from SpineLib.io.itk import image_of
+
+    usable_scan(volume)
+    meaning = hu_scale(volume)
+    image = image_of(volume.voxels, volume.affine)
+    if meaning.is_hu:
+        return ScanImage(image, True, 1.0, meaning.offset, ())
+    low, high = np.percentile(volume.voxels[::4, ::4, ::2], (1, 99))
+    scale = (BRIGHT_HU - DARK_HU) / max(float(high - low), 1e-6)
+    return ScanImage(image, False, scale, DARK_HU - scale * float(low), (NOT_HU,))
