@@ -14,7 +14,7 @@ from SpineLib.core.progress import Progress
 from SpineLib.inference.attempts import Attempt, Forward, NotFinite
 
 Slab = Callable[[torch.Tensor, torch.Tensor, tuple[int, int, int]], None]
-"""Takes finished logits `(C, i, j, k)`, where a window lay at all, bool `(i, j, k)`, and the index of their first voxel."""
+"""Takes finished logits `(C, i, j, k)`, where any window lay, bool `(i, j, k)`, and the index of their first voxel."""
 Size = tuple[int, int, int]
 LEAST_WEIGHT = 0.05
 AT_ONCE = 2

@@ -5,7 +5,7 @@ A reading assigns consecutive levels of one kind of spine (the usual one, one wi
 vertebrae) to the vertebrae from the head downward; where two lie too far apart, it may leave levels out between them.
 Readings are weighed by what each vertebra looks like to the localizer, by how common that kind of spine is and by the
 sacrum below. Sums over all readings (forward and backward) give every vertebra's probability of every level. Our own
-design; the frequencies of variants are rounded from Carrino et al., Radiology 2011, and Thawait et al., Eur Radiol 2012.
+design; the frequencies of variants are our choice, of the order of those in Carrino et al., Radiology 2011.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ KINDS: tuple[tuple[tuple[str, ...], float], ...] = (
 """Levels of each kind of spine from the head downward, and how common it is."""
 MOST_VERTEBRAE = max(len(levels) for levels, _ in KINDS)
 TRUST = 0.7
-"""Neighbors look alike to the localizer's mistakes, too; so their evidence counts less than if each spoke for itself."""
+"""The localizer errs alike about neighbors, so their evidence counts less than if each spoke for itself."""
 LEAST = 0.003
 """No level is ruled out by its looks alone."""
 SHARPEST = 0.25
@@ -50,7 +50,8 @@ class Name:
 def looks_of(places: np.ndarray, spreads: np.ndarray) -> np.ndarray:
     """How well a vertebra looks like each of `LEVELS`, `(levels,)`, with sum 1.
 
-    places, spreads: `(n,)`, the localizer's answer at its voxels. Voxels are averaged, not multiplied: they all err alike.
+    places, spreads: `(n,)`, the localizer's answer at its voxels. Voxels are averaged, not
+    multiplied: they all err alike.
     """
     levels = np.array([COORDINATES[level] for level in LEVELS])
     if not len(places):

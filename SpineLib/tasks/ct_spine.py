@@ -16,8 +16,8 @@ from SpineLib.core.result import Measurement, SpineResult, Structure, Vertebra
 from SpineLib.core.volume import Volume
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.provenance import provenance
-from SpineLib.tasks.scan_measuring import measured
 from SpineLib.tasks.scan_image import ScanImage, scan_image
+from SpineLib.tasks.scan_measuring import measured
 from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.scan_vertebrae import FineSpine, localize
 from SpineLib.tasks.scan_vertebrae import segment as segment_near

@@ -7,8 +7,8 @@ from typing import Any
 from SpineLib import __version__
 from SpineLib.core.volume import Volume
 from SpineLib.tasks.looking import Looker
-from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.options import SegmentOptions
+from SpineLib.tasks.scan_model import ScanModel
 
 
 def provenance(

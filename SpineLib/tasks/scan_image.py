@@ -24,7 +24,7 @@ NOT_HU = (
 
 @dataclass(frozen=True)
 class ScanImage:
-    """The scan for ITK. A value times `scale` plus `shift` is in Hounsfield units, or where not `is_hu`, in their range.
+    """The scan for ITK. A value times `scale` plus `shift` is in Hounsfield units, or in their range where not `is_hu`.
 
     warnings: what the user should know of the values.
     """

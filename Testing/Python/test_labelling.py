@@ -55,7 +55,7 @@ def test_a_spinous_process_beside_the_next_body_belongs_to_its_own_vertebra() ->
 
 
 def test_crumbs_and_stray_votes_are_no_vertebrae() -> None:
-    where, votes, centers = row_of(3)
+    where, votes, _ = row_of(3)
     crumb = voxels_of(np.array([5, 5, 150]), (1, 1, 1))
     whole, all_votes = np.concatenate([where, crumb]), np.concatenate([votes, crumb.astype(float)])
     assert len(find_instances(whole, all_votes, np.full(len(whole), 0.9), SPACING_MM, SHAPE)) == 3

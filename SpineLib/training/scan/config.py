@@ -35,10 +35,10 @@ class ScanConfig:
     """What `spine train` needs to know for a network of the CT tasks. See `training/configs`.
 
     target: what the network learns, a line of `targets.TARGETS`. spacing_mm: of its input. patch: voxels of a training
-    patch; with `smallest_patch` three of five batches are smaller along each axis, down to that. batch_size: of one, some
-    of torch's convolutions take a path on the CPU that is many times slower. dataset: name of the labeled scans given by --data, which are added to the synthetic ones; they make
-    `real_share` of the patches. schedule: "one_cycle" (AdamW), or "s4" (Adam; the rate times 0.4 after two validations
-    without a lower loss, the end after five). plain_share: patches whose intensities stay as they are. steps: of the optimizer.
+    patch; with `smallest_patch` three of five batches are smaller along each axis, down to that. batch_size: of one,
+    some of torch's convolutions take a path on the CPU that is many times slower. dataset: name of the labeled scans
+    given by --data, which are added to the synthetic ones; they make `real_share` of the patches. schedule: a line of
+    `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they are. steps: of the optimizer.
     metadata: fields of the bundle's metadata.json.
     """
 
