@@ -6,7 +6,6 @@ only.
 """
 
 import csv
-import hashlib
 import json
 import os
 import subprocess
@@ -22,6 +21,8 @@ from typing import Any
 
 from SpineLib.core.errors import InputError, SpineError
 from SpineLib.core.progress import Progress, silent
+from SpineLib.io.dicom_series import holds_scan, is_dicom
+from SpineLib.io.digest import digest_of
 from SpineLib.io.output import safe_output
 from SpineLib.tasks.job import Job, check, check_originals_stay, output_folder
 from SpineLib.tasks.names import EXTENSIONS, output_names
@@ -80,7 +81,11 @@ def run_folder(
 
 
 def list_jobs(folder: Path, output: Path, template: Job) -> list[Job]:
-    """One job for each image under `folder`, in alphabetical order. Raises InputError where there is none."""
+    """One job for each image under `folder`, in alphabetical order. Raises InputError where there is none.
+
+    The slices of a DICOM scan in a folder of their own are one image: the folder, whose result lies where the folder
+    would.
+    """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.", "Give the folder that holds the images.")
     if output.resolve() == folder.resolve():
@@ -103,10 +108,21 @@ def _images_by_folder(folder: Path, output: Path) -> dict[Path, list[Path]]:
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and (Path(parent) / name).resolve() != output.resolve()
         )
-        for name in sorted(files):
-            if _is_image(Path(parent) / name):
-                found[Path(parent)].append(Path(parent) / name)
+        here = Path(parent)
+        images = [here / name for name in sorted(files) if _is_image(here / name)]
+        if slices := _slices_of_a_scan(images):
+            found[folder if here == folder else here.parent].append(here)
+        found[here] += [image for image in images if image not in slices]
     return found
+
+
+def _slices_of_a_scan(images: Sequence[Path]) -> set[Path]:
+    """The DICOM files among the images of a folder where they are a CT or MR scan, else none."""
+    try:
+        files = [image for image in images if is_dicom(image)]
+    except OSError:
+        return set()
+    return set(files) if holds_scan(files) else set()
 
 
 def _unreadable(error: OSError) -> None:
@@ -241,7 +257,8 @@ def _row(job: Job, folder: Path, event: dict[str, Any]) -> Row:
 
 def _shown_name(job: Job, folder: Path) -> str:
     """The image's place in the folder; letters that are not UTF-8 become question marks."""
-    return job.image.relative_to(folder).as_posix().encode("utf-8", "replace").decode("utf-8")
+    place = job.name if job.image == folder else job.image.relative_to(folder).as_posix()
+    return place.encode("utf-8", "replace").decode("utf-8")
 
 
 def _numbers(seconds: dict[str, float], measurements: Sequence[dict[str, Any]]) -> dict[str, float]:
@@ -257,8 +274,7 @@ def _row_of_earlier_result(job: Job, folder: Path) -> Row | None:
     try:
         earlier = json.loads(job.files["json"].read_text(encoding="utf-8"))
         origin, options = earlier["provenance"]["input"], earlier["provenance"]["options"]
-        with job.image.open("rb") as stream:
-            same = hashlib.sha256(stream.read()).hexdigest() == origin["sha256"] and options == asdict(job.options)
+        same = digest_of(job.image) == origin["sha256"] and options == asdict(job.options)
         numbers = _numbers(earlier["provenance"]["seconds"], earlier["measurements"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`spine batch DIR -o OUT`: all images of a folder; OUT mirrors its subfolders and receives a summary.csv."""
+"""`spine batch DIR -o OUT`: all images and DICOM scans of a folder, mirrored in OUT, with a summary.csv."""
 
 import argparse
 from collections import Counter

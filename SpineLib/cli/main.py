@@ -10,13 +10,13 @@ from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
 from SpineLib import __version__
-from SpineLib.cli import batch, evaluate, models, segment, synth, train
+from SpineLib.cli import batch, evaluate, fracture, models, segment, synth, train
 from SpineLib.cli.console import print_error
 from SpineLib.core.errors import Cancelled, InputError, SpineError
 from SpineLib.core.result import DISCLAIMER
 from SpineLib.tasks.job import understandable_errors
 
-COMMANDS: tuple[ModuleType, ...] = (segment, batch, models, train, evaluate, synth)
+COMMANDS: tuple[ModuleType, ...] = (segment, fracture, batch, models, train, evaluate, synth)
 """Each has `add(subparsers)`, which makes its parser and sets the default `run`: arguments -> exit code."""
 
 UNEXPECTED = SpineError("The program failed in an unexpected way.", "Run it again with --traceback to see where.")

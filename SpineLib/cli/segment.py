@@ -11,10 +11,12 @@ from SpineLib.core.errors import InputError
 from SpineLib.tasks.job import Job, check, check_originals_stay, do, understandable_errors
 from SpineLib.tasks.names import output_names
 
+IMAGES = "PNG, JPEG, DICOM, NIfTI, NRRD, MHA, or a folder with the DICOM slices of one scan"
+
 
 def add(subparsers: Any) -> None:
     parser = subparsers.add_parser("segment", help="segment images", description=__doc__)
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="PNG, JPEG, DICOM, NIfTI, NRRD, MHA")
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help=IMAGES)
     add_segment_options(parser)
     parser.set_defaults(run=run)
 
@@ -49,7 +51,7 @@ def _jobs(arguments: argparse.Namespace) -> list[Job]:
 
 def _segment(job: Job) -> None:
     result = do(job, progress_line())
-    print(f"{job.image.name}: {describe(result)}")
+    print(f"{job.image.name or job.name}: {describe(result)}")
     for warning in result.warnings:
         print(f"  warning: {warning}")
     print(f"  -> {', '.join(str(path) for path in job.files.values())}", flush=True)

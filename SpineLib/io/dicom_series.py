@@ -37,16 +37,18 @@ SMALL = np.iinfo(np.int16)
 
 def dicom_files(folder: Path) -> list[Path]:
     """The DICOM files right in a folder, known by their content, in the order of their names; no directory files."""
-    longest = max(offset + len(mark) for offset, mark in DICOM_MARKS)
-    found = []
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name.upper() == "DICOMDIR" or not path.is_file():
-            continue
-        with path.open("rb") as stream:
-            head = stream.read(longest)
-        if any(head[offset : offset + len(mark)] == mark for offset, mark in DICOM_MARKS):
-            found.append(path)
-    return found
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if not path.name.startswith(".") and path.name.upper() != "DICOMDIR" and path.is_file() and is_dicom(path)
+    ]
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether a file is a DICOM file, by its first bytes. Raises OSError."""
+    with path.open("rb") as stream:
+        head = stream.read(max(offset + len(mark) for offset, mark in DICOM_MARKS))
+    return any(head[offset : offset + len(mark)] == mark for offset, mark in DICOM_MARKS)
 
 
 def holds_scan(files: Sequence[Path]) -> bool:

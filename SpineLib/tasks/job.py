@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One image file -> its result files: what the shell, the worker and the batch all do.
+"""One image -> its result files: what the shell, the worker and the batch all do.
 
 Either all files of an image appear or none: they are written into a folder of their own beside their place and then
 renamed.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from SpineLib import tasks
 from SpineLib.core.errors import InputError, ResourceError, SpineError
-from SpineLib.core.film import film_of
+from SpineLib.core.film import Film, film_of
 from SpineLib.core.progress import Progress, part_of, silent
 from SpineLib.core.result import SpineResult
 from SpineLib.core.volume import Volume
@@ -27,7 +27,8 @@ MIN_FREE_BYTES = 1_000_000
 class Job:
     """An image, what to do with it, and where `name`.seg.nrrd, `name`.json and, with `overlay`, `name`.png go.
 
-    view, spacing_known: where not None, they overrule what the file says.
+    image: a file, or the folder of one DICOM scan. view, spacing_known: where not None, they overrule
+    what the file says.
     """
 
     image: Path
@@ -58,7 +59,7 @@ def do(job: Job, progress: Progress = silent) -> SpineResult:
             _check_space(job, volume)
             result = tasks.run(job.task, volume, job.options, part_of(progress, 0.02, 0.95))
             progress(0.95, "Writing the result")
-            _write(job, volume, result, progress)
+            write(job, volume, result, progress)
     progress(1.0, "Done")
     return result
 
@@ -154,26 +155,35 @@ def _remove_if_empty(folders: list[Path]) -> None:
 
 
 def _check_space(job: Job, volume: Volume) -> None:
-    needed = MIN_FREE_BYTES + (3 * volume.voxels.size if job.overlay else 0)
+    needed = MIN_FREE_BYTES + (3 * volume.voxels.size if job.overlay and volume.is_film else 0)
     if shutil.disk_usage(job.output).free < needed:
         raise ResourceError("The disk of the output folder is full.", f"Free at least {needed / 1e6:.0f} MB there.")
 
 
-def _write(job: Job, volume: Volume, result: SpineResult, progress: Progress) -> None:
+def write(job: Job, volume: Volume, result: SpineResult, progress: Progress = silent) -> None:
+    """Put the files of a result in their place: all of them, or none. Raises ResourceError."""
     from SpineLib import io
 
-    film = film_of(volume)
+    film = film_of(volume) if volume.is_film else None
     with _staging(job.output) as staging:
         written = {kind: staging / path.name for kind, path in job.files.items()}
         io.write_segmentation(result, written["segmentation"])
         io.write_json(result, written["json"], film)
         if job.overlay:
-            from SpineLib.reporting.overlay import write_overlay
-
-            write_overlay(film.pixels, result, written["overlay"])
+            _draw(volume, film, result, written["overlay"])
         progress(0.99, "Writing the result")
         for kind, path in job.files.items():
             written[kind].replace(path)
+
+
+def _draw(volume: Volume, film: Film | None, result: SpineResult, path: Path) -> None:
+    from SpineLib.reporting.overlay import write_overlay
+    from SpineLib.reporting.scan_overlay import write_scan_overlay
+
+    if film is None:
+        write_scan_overlay(volume, result, path)
+    else:
+        write_overlay(film.pixels, result, path)
 
 
 @contextmanager

@@ -15,12 +15,17 @@ EXTENSIONS = (
 
 
 def stem(path: Path) -> str:
-    """The file's name without the extension of an image format."""
-    name = path.name
+    """The name of a file, or of the folder of a scan, without the extension of an image format."""
+    name = _name(path)
     for extension in (*DOUBLE_EXTENSIONS, *EXTENSIONS):
         if name.lower().endswith(extension) and len(name) > len(extension):
             return name[: -len(extension)]
     return name
+
+
+def _name(path: Path) -> str:
+    """The name, also of a folder given as `.` or `..`."""
+    return path.resolve().name if path.name in ("", "..") else path.name
 
 
 def output_names(paths: Sequence[Path]) -> list[str]:
@@ -32,7 +37,7 @@ def output_names(paths: Sequence[Path]) -> list[str]:
     names: list[str] = []
     taken: set[str] = set()
     for path in paths:
-        name = stem(path) if shared[stem(path).casefold()] == 1 else path.name.replace(".", "_")
+        name = stem(path) if shared[stem(path).casefold()] == 1 else _name(path).replace(".", "_")
         unique, number = name, 2
         while unique.casefold() in taken:
             unique, number = f"{name}_{number}", number + 1

@@ -9,8 +9,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cli_fixtures import spine
+from io_fixtures import stored_scan, write_ct, write_dicom
 from tasks_fixtures import draw_film, install_tiny_model, save_png
 
 from SpineLib.batch import SUMMARY, Row, list_jobs, run_folder
@@ -135,6 +137,31 @@ def test_dicom_files_without_an_extension_are_found_and_earlier_results_are_not(
     (folder / "old.seg.nrrd").write_bytes(b"")
     save_png(folder / "out" / "b.png", draw_film())
     assert [job.image.name for job in list_jobs(folder, folder / "out", template)] == ["IM0001"]
+
+
+def test_the_slices_of_a_scan_are_one_image_and_films_beside_it_stay_images(tmp_path, template):
+    folder = tmp_path / "images"
+    write_ct(folder / "ward" / "ct.1", stored_scan(), np.eye(4))
+    save_png(folder / "ward" / "ct.1" / "capture.png", draw_film())
+    save_png(folder / "ward" / "a.png", draw_film())
+    for name in ("one.dcm", "two.dcm"):
+        write_dicom(folder / name, draw_film())
+    jobs = list_jobs(folder, tmp_path / "out", template)
+    found = {job.image.relative_to(folder).as_posix(): job.files["json"] for job in jobs}
+    assert found == {
+        "one.dcm": tmp_path / "out" / "one.json",
+        "two.dcm": tmp_path / "out" / "two.json",
+        "ward/a.png": tmp_path / "out" / "ward" / "a.json",
+        "ward/ct.1": tmp_path / "out" / "ward" / "ct.1.json",
+        "ward/ct.1/capture.png": tmp_path / "out" / "ward" / "ct.1" / "capture.json",
+    }
+
+
+def test_a_folder_that_is_a_scan_itself_is_one_image_and_has_one_row(tmp_path, template):
+    write_ct(tmp_path / "scan", stored_scan(), np.eye(4))
+    rows = run_folder(tmp_path / "scan", tmp_path / "out", replace(template, task="ap"))
+    assert [(row.image, row.status) for row in rows] == [("scan", "failed")]
+    assert "3D scan" in rows[0].message
 
 
 def test_a_folder_without_images_is_told(tmp_path, template):

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import slicerio
-from cli_fixtures import SPINE, spine
+from cli_fixtures import SPINE, assert_one_clear_line, spine
+from io_fixtures import stored_scan, write_ct
 from PIL import Image
 from tasks_fixtures import COLUMNS, ROWS, band, draw_film, install_tiny_model, save_png, tiny_shelf
 
@@ -63,6 +64,13 @@ def test_without_a_spine_the_command_says_so_and_writes_an_empty_result(tmp_path
     assert "film.png: no spine found" in finished.stdout
     assert "warning: No spine was found" in finished.stdout
     assert _files(tmp_path / "out") == ["film.json", "film.seg.nrrd"]
+
+
+def test_a_folder_is_read_as_one_scan(tmp_path, options):
+    write_ct(tmp_path / "scan", stored_scan(), np.eye(4))
+    finished = spine("segment", tmp_path / "scan", *options, "--task", "ap")
+    assert_one_clear_line(finished, 2, "(7, 5, 6) voxels, so it is a 3D scan")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_interrupt_is_a_cancel(tmp_path, options):

@@ -6,12 +6,17 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from tasks_fixtures import draw_film, install_tiny_model, save_png
 
 from SpineLib import io
 from SpineLib.core.errors import Cancelled, InputError, ResourceError
-from SpineLib.tasks.job import Job, check_originals_stay, do
+from SpineLib.core.mask import Mask
+from SpineLib.core.result import Fracture, SpineResult, Vertebra
+from SpineLib.core.volume import Volume
+from SpineLib.tasks.job import Job, check_originals_stay, do, write
 from SpineLib.tasks.options import SegmentOptions
 
 
@@ -139,6 +144,22 @@ def test_view_and_spacing_of_the_caller_overrule_the_file(job):
     result = do(replace(job, view="ap", spacing_known=True))
     assert result.provenance["input"]["view"] == "ap"
     assert "mm" in {each.unit for each in result.measurements}
+
+
+def test_the_result_of_a_scan_is_written_in_the_same_files(tmp_path):
+    voxels = np.random.default_rng(1).normal(0, 100, (30, 40, 20)).astype(np.int16)
+    mask, broken = np.zeros(voxels.shape, dtype=bool), np.zeros(voxels.shape, dtype=bool)
+    mask[10:20, 10:30, 5:15], broken[12:16, 14:20, 6:9] = True, True
+    affine = np.diag([2.0, 2.0, 3.0, 1.0])
+    vertebra = Vertebra("L1", 0.9, Mask.from_array(mask), fracture=Fracture(Mask.from_array(broken), 0.8, 1, "wedge"))
+    result = SpineResult("ct_fracture", voxels.shape, affine, vertebrae=(vertebra,))
+    job = Job(tmp_path / "scan", tmp_path / "out", "scan", overlay=True)
+    write(job, Volume(voxels, affine, "ct"), result)
+    assert _everything_in(job.output) == ["scan.json", "scan.png", "scan.seg.nrrd"]
+    again = io.read_result(job.files["segmentation"], job.files["json"]).vertebrae[0]
+    assert np.array_equal(again.fracture.mask.to_array(), broken)
+    assert json.loads(job.files["json"].read_text())["image"]["coordinates"] == "ras_mm"
+    assert Image.open(job.files["overlay"]).height == 60 * 4
 
 
 def test_names_of_files_may_hold_any_letters(job):

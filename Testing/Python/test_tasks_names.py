@@ -37,3 +37,10 @@ def test_the_extension_of_an_image_is_cut_off_and_nothing_else(name, expected):
 )
 def test_images_of_one_stem_get_names_of_their_own(paths, expected):
     assert output_names([Path(path) for path in paths]) == expected
+
+
+def test_a_folder_given_by_a_dot_has_its_own_name(tmp_path, monkeypatch):
+    (tmp_path / "scan.1" / "inside").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "scan.1" / "inside")
+    assert (stem(Path()), stem(Path(".."))) == ("inside", "scan.1")
+    assert output_names([Path(), Path("..")]) == ["inside", "scan.1"]
