@@ -6,6 +6,7 @@ import sys
 from SpineLib.core.errors import SpineError
 from SpineLib.core.progress import Progress, silent
 from SpineLib.core.result import SpineResult
+from SpineLib.reporting.in_words import angles, found_vertebrae
 
 LINE = 78
 
@@ -41,7 +42,13 @@ def describe(result: SpineResult) -> str:
     """The result in one short line."""
     if result.is_empty:
         return "no spine found"
+    if result.vertebrae:
+        parts = (found_vertebrae(result), angles(result), f"{_seconds(result):.1f} s")
+        return ", ".join(part for part in parts if part)
     numbers = [f"{each.name.replace('_', ' ')} {each.value:,.0f} {each.unit}" for each in result.measurements]
     confidence = max((structure.confidence for structure in result.structures), default=0.0)
-    seconds = sum(result.provenance.get("seconds", {}).values())
-    return f"{', '.join(numbers)}, confidence {confidence:.2f}, {seconds:.1f} s"
+    return f"{', '.join(numbers)}, confidence {confidence:.2f}, {_seconds(result):.1f} s"
+
+
+def _seconds(result: SpineResult) -> float:
+    return sum(result.provenance.get("seconds", {}).values())
