@@ -47,11 +47,6 @@ class HeightReading:
         return self.heights_mm[0] / self.heights_mm[2]
 
     @property
-    def biconcave_ratio(self) -> float:
-        """Middle over posterior height."""
-        return self.heights_mm[1] / self.heights_mm[2]
-
-    @property
     def landmarks(self) -> dict[str, tuple[float, ...]]:
         """`upper_endplate_anterior` and so on -> RAS mm."""
         return {
