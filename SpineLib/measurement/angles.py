@@ -39,7 +39,7 @@ def forward_lean(normal: np.ndarray) -> float:
 
 def right_lean(normal: np.ndarray) -> float:
     """Degrees by which an endplate's normal (3,) leans to the patient's right, in the coronal plane."""
-    return float(np.degrees(np.arctan2(-normal[0], normal[2])))
+    return float(np.degrees(np.arctan2(normal[0], normal[2])))
 
 
 def lumbar_lordosis(frames: dict[str, BodyFrame], sacral: Endplate | None = None) -> Angle | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from SpineLib.measurement.body_frame import BodyFrame
-from SpineLib.measurement.columns import LEAST_THICKNESS, columns
+from SpineLib.measurement.columns import columns
 from SpineLib.measurement.soft_mask import SoftMask
 
 PLACES = ("anterior", "middle", "posterior")
@@ -24,6 +24,9 @@ NEAR_MM = 1.0
 """Columns up to this far in front of and behind a place count for it."""
 STEP_MM = 0.5
 LEAST_DEPTH_MM = 6.0
+LEAST_BEFORE, LEAST_BEHIND = 0.5, 0.7
+"""Least thickness in front and at the back, as shares of the median: the front of a wedge is low, while what is low
+at the back has been pushed out into the canal."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,6 @@ class HeightReading:
     def wedge_ratio(self) -> float:
         """Anterior over posterior height."""
         return self.heights_mm[0] / self.heights_mm[2]
-
-    @property
-    def biconcave_ratio(self) -> float:
-        """Middle over posterior height."""
-        return self.heights_mm[1] / self.heights_mm[2]
 
     @property
     def landmarks(self) -> dict[str, tuple[float, ...]]:
@@ -95,8 +93,9 @@ def depth_ends(front: np.ndarray, thickness: np.ndarray) -> tuple[float, float] 
     hit = np.isfinite(thickness)
     if not hit.any():
         return None
-    thick = np.flatnonzero(np.where(hit, thickness, 0) >= LEAST_THICKNESS * np.median(thickness[hit]))
-    back, ahead = float(front[thick[0]]), float(front[thick[-1]])
+    share = np.where(hit, thickness, 0) / np.median(thickness[hit])
+    behind, before = np.flatnonzero(share >= LEAST_BEHIND), np.flatnonzero(share >= LEAST_BEFORE)
+    back, ahead = float(front[behind[0]]), float(front[before[-1]])
     return (back, ahead) if ahead - back >= LEAST_DEPTH_MM else None
 
 

@@ -4,8 +4,8 @@
     python Testing/Benchmarks/benchmark_ct.py [--task ct|fracture] [--size 512 512 600] [-o FOLDER]
 
 Times a synthetic trunk through the whole task, its steps, and the vertebra network alone: ours near the spine only,
-MONAI's over the whole volume. Prints seconds, peak memory and the share of equal labels within the spine. Each part runs
-in a process of its own, so that peaks do not add up. `--length` plots seconds against the length of the scan.
+MONAI's over the whole volume. Prints seconds, peak memory and the share of equal labels within the spine. Each part
+runs in a process of its own, so that peaks do not add up. `--length` plots seconds against the length of the scan.
 """
 
 import argparse

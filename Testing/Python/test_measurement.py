@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measurements on vertebrae against bodies of known size and against the truth of synthetic CTs."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from SpineLib.core.mask import Mask
+from SpineLib.core.result import Measurement, Vertebra
+from SpineLib.measurement.genant import grade_heights, kind_of
+from SpineLib.measurement.level_order import positions
+from SpineLib.measurement.scan_measurements import LevelReading, measure
+from SpineLib.synthesis.ct.bones import BODY
+from SpineLib.synthesis.ct.case import SyntheticCT, make_case
+from SpineLib.synthesis.ct.options import CtOptions
+
+HALF_WIDTH, HALF_DEPTH = 22.0, 16.0
+PLACES = ("anterior", "middle", "posterior")
+
+
+def turned(x_deg: float = 0.0, y_deg: float = 0.0, z_deg: float = 0.0) -> np.ndarray:
+    """Turn forward (x_deg > 0), to the right (y_deg > 0) and about the upright axis; columns right, front, up."""
+    x, y, z = np.deg2rad([-x_deg, y_deg, z_deg])
+    about_x = np.array([[1, 0, 0], [0, np.cos(x), -np.sin(x)], [0, np.sin(x), np.cos(x)]])
+    about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
+    about_z = np.array([[np.cos(z), -np.sin(z), 0], [np.sin(z), np.cos(z), 0], [0, 0, 1]])
+    return about_z @ about_y @ about_x
+
+
+def grid(
+    spacing_mm: tuple[float, float, float], turn: np.ndarray, size_mm: tuple[float, float, float]
+) -> tuple[np.ndarray, tuple[int, int, int]]:
+    """Affine (4, 4) and shape of an image around the origin."""
+    shape = tuple(int(length / step) for length, step in zip(size_mm, spacing_mm, strict=True))
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ np.diag(spacing_mm)
+    affine[:3, 3] = -affine[:3, :3] @ (np.array(shape) - 1) / 2
+    return affine, (shape[0], shape[1], shape[2])
+
+
+def vertebra(
+    level: str,
+    affine: np.ndarray,
+    shape: tuple[int, int, int],
+    center: tuple[float, float, float],
+    turn: np.ndarray,
+    heights: tuple[float, float] = (25.0, 25.0),
+    with_arch: bool = True,
+) -> Vertebra:
+    """An elliptic cylinder whose height goes evenly from its front to its rear edge, and a bar behind it."""
+    points = np.stack(np.indices(shape), axis=-1) @ affine[:3, :3].T + affine[:3, 3] - np.array(center)
+    right, front, up = np.moveaxis(points @ turn, -1, 0)
+    share = (front / HALF_DEPTH + 1) / 2
+    half = (heights[1] + (heights[0] - heights[1]) * share) / 2
+    body = ((right / HALF_WIDTH) ** 2 + (front / HALF_DEPTH) ** 2 <= 1) & (np.abs(up) <= half)
+    arch = (np.abs(right) <= 14) & (front < -HALF_DEPTH) & (front > -HALF_DEPTH - 22) & (np.abs(up) <= 5)
+    whole = body | arch if with_arch else body
+    return Vertebra(level, 1.0, Mask.from_array(whole), body=Mask.from_array(body))
+
+
+def reading(found: dict[str, LevelReading], level: str) -> LevelReading:
+    assert found[level].heights is not None, found[level].reason
+    return found[level]
+
+
+def heights_of(found: dict[str, LevelReading], level: str) -> np.ndarray:
+    heights = reading(found, level).heights
+    assert heights is not None
+    return np.array(heights.heights_mm)
+
+
+def values(measured: list[Measurement], name: str) -> dict[tuple[str, ...], float]:
+    return {each.levels: each.value for each in measured if each.name == name}
+
+
+@pytest.mark.parametrize("spacing_mm", [(0.9, 0.9, 0.9), (0.8, 0.8, 2.5), (2.0, 0.8, 0.8)])
+@pytest.mark.parametrize("turn", [np.eye(3), turned(25, 10, 15), turned(-35, -5, -20)])
+def test_a_lone_body_has_its_height_at_any_tilt_on_any_grid(
+    spacing_mm: tuple[float, float, float], turn: np.ndarray
+) -> None:
+    affine, shape = grid(spacing_mm, turned(8, -12, 20), (90, 90, 80))
+    _, found = measure([vertebra("L2", affine, shape, (1.3, 4.1, -0.7), turn)], affine)
+    voxel_mm = float(np.abs(np.linalg.inv(affine[:3, :3]) @ turn[:, 2]).max() ** -1)
+    assert heights_of(found, "L2") == pytest.approx(25.0, abs=0.35 * voxel_mm)
+    frame = reading(found, "L2").frame
+    assert frame is not None
+    assert np.degrees(np.arccos(np.clip(np.diag(frame.axes.T @ turn), -1, 1))).max() < 2.5
+    assert frame.center == pytest.approx([1.3, 4.1, -0.7], abs=0.5)
+    assert np.allclose(frame.axes.T @ frame.axes, np.eye(3), atol=1e-9) and np.linalg.det(frame.axes) > 0.99
+
+
+def test_a_wedge_has_its_three_heights_and_their_ends_lie_on_its_endplates() -> None:
+    turn = turned(20, 5, -10)
+    affine, shape = grid((0.8, 0.8, 1.2), np.eye(3), (90, 90, 80))
+    measured, found = measure([vertebra("T12", affine, shape, (0, 5, 0), turn, (15.0, 25.0))], affine)
+    # Front to rear edge, less what the smoothing rounds off: 15, 50 and 87 % of the depth.
+    assert heights_of(found, "T12") == pytest.approx([16.5, 20.0, 23.7], abs=0.6)
+    assert values(measured, "height_ratio_wedge")["T12",] == pytest.approx(16.5 / 23.7, abs=0.03)
+    landmarks = reading(found, "T12").landmarks
+    assert len(landmarks) == 7
+    upper, lower = (
+        (np.array(landmarks[f"{side}_endplate_anterior"]) - [0, 5, 0]) @ turn for side in ("upper", "lower")
+    )
+    assert upper == pytest.approx([0, 0.7 * HALF_DEPTH, 8.25], abs=0.8)
+    assert lower == pytest.approx([0, 0.7 * HALF_DEPTH, -8.25], abs=0.8)
+
+
+def test_without_posterior_elements_the_patients_anterior_is_the_front() -> None:
+    affine, shape = grid((1.0, 1.0, 1.0), np.eye(3), (80, 80, 70))
+    _, found = measure([vertebra("L1", affine, shape, (0, 0, 0), turned(15), with_arch=False)], affine)
+    frame = reading(found, "L1").frame
+    assert frame is not None
+    assert frame.front @ turned(15)[:, 1] > 0.999
+
+
+def stack(leans: list[tuple[float, float]], levels: list[str]) -> tuple[list[Vertebra], np.ndarray]:
+    """Vertebrae from the top on an oblique grid, leaning forward and to the right by these degrees."""
+    affine, shape = grid((1.5, 1.5, 1.5), turned(5, 5, 5), (85, 95, 36 * len(levels) + 30))
+    tops = [18.0 * (len(levels) - 1) - 36 * number for number in range(len(levels))]
+    poses = zip(levels, tops, leans, strict=True)
+    return [vertebra(level, affine, shape, (0, 8, top), turned(*lean)) for level, top, lean in poses], affine
+
+
+def test_angles_are_those_of_the_endplates_with_their_signs() -> None:
+    vertebrae, affine = stack([(-12, 0), (-4, 8), (2, -6), (8, 3), (20, 0)], ["L1", "L2", "L3", "L4", "L5"])
+    measured, _ = measure(vertebrae, affine)
+    assert values(measured, "lumbar_lordosis") == {("L1", "L5"): pytest.approx(32, abs=1.5)}
+    cobb = next(each for each in measured if each.name == "cobb_largest")
+    assert (cobb.value, cobb.levels) == (pytest.approx(8, abs=1.5), ("L2", "L5")) and "to the left" in cobb.method
+    vertebrae, affine = stack([(20, -10), (8, -4), (0, 5), (-9, 11)], ["T9", "T10", "T11", "T12"])
+    measured, _ = measure(vertebrae, affine)
+    assert values(measured, "thoracic_kyphosis") == {("T9", "T12"): pytest.approx(29, abs=1.5)}
+    assert values(measured, "cobb_largest") == {("T9", "T12"): pytest.approx(21, abs=1.5)}
+    assert "convex to the right" in next(each.method for each in measured if each.name == "cobb_largest")
+
+
+def test_the_sacrum_ends_the_lordosis() -> None:
+    levels = ["L1", "L2", "L3", "L4", "L5", "S1"]
+    vertebrae, affine = stack([(-10, 0), (-5, 0), (0, 0), (8, 0), (18, 0), (30, 0)], levels)
+    shape = vertebrae[0].mask.shape
+    # Where the endplate of S1 lies under that of L5, as it does in a body.
+    vertebrae[-1] = vertebra("S1", affine, shape, (0, -5, -90), turned(30))
+    sacrum = vertebrae[-1].body
+    measured, found = measure(vertebrae[:-1], affine, sacrum=sacrum)
+    assert values(measured, "lumbar_lordosis") == {("L1", "S1"): pytest.approx(40, abs=1.5)}
+    assert values(measure(vertebrae, affine)[0], "lumbar_lordosis") == values(measured, "lumbar_lordosis")
+    assert list(found) == levels[:-1]
+
+
+def test_a_wall_that_stands_back_is_measured() -> None:
+    levels = ["L1", "L2", "L3"]
+    vertebrae, affine = stack([(0, 0)] * 3, levels)
+    assert values(measure(vertebrae, affine)[0], "retropulsion")["L2",] == pytest.approx(0, abs=0.5)
+    shape = vertebrae[1].mask.shape
+    moved = vertebra("L2", affine, shape, (0, 3, 0), np.eye(3))
+    measured, _ = measure([vertebrae[0], moved, vertebrae[2]], affine)
+    assert values(measured, "retropulsion") == {("L2",): pytest.approx(5, abs=0.6)}
+
+
+def test_the_density_of_an_even_body_is_its_own_whatever_lies_around() -> None:
+    vertebrae, affine = stack([(10, 0), (0, 5)], ["L1", "L2"])
+    rng = np.random.default_rng(0)
+    hu = np.full(vertebrae[0].mask.shape, 900.0)
+    for each, mean in zip(vertebrae, (120.0, 180.0), strict=True):
+        assert each.body is not None
+        inside = each.body.to_array()
+        hu[inside] = mean + rng.normal(0, 5, int(inside.sum()))
+    measured, _ = measure(vertebrae, affine, hu)
+    expected = {("L1",): 120, ("L2",): 180, ("L1", "L2"): 150}
+    assert values(measured, "trabecular_density") == {levels: pytest.approx(v, abs=1) for levels, v in expected.items()}
+    warned, _ = measure(vertebrae, affine, hu, has_contrast=True)
+    assert all("contrast" in each.method for each in warned if each.name == "trabecular_density")
+
+
+def test_nothing_partial_empty_or_nameless_breaks_the_measuring() -> None:
+    affine, shape = grid((1.0, 1.0, 1.0), np.eye(3), (80, 80, 70))
+    whole = vertebra("L2", affine, shape, (0, 0, 0), np.eye(3))
+    empty = Mask.from_array(np.zeros(shape, dtype=bool))
+    speck = np.zeros(shape, dtype=bool)
+    speck[40:43, 40:43, 40:43] = True
+    plate = np.zeros(shape, dtype=bool)
+    plate[20:60, 40:42, 20:22] = True
+    odd = [
+        vertebra("T12", affine, shape, (0, 0, 33), np.eye(3)),
+        replace(whole, level="L1", body=None),
+        replace(whole, level="L3", body=empty, mask=empty),
+        Vertebra("L4", 0.3, Mask.from_array(speck), body=Mask.from_array(speck)),
+        Vertebra("L5", 0.3, Mask.from_array(plate), body=Mask.from_array(plate)),
+        replace(whole, level="C2"),
+        replace(whole, level="?"),
+    ]
+    assert measure([], affine) == ([], {})
+    measured, found = measure([*odd, whole], affine, np.zeros(shape), sacrum=empty)
+    assert [level for level, each in found.items() if each.heights] == ["L2"]
+    assert all(each.reason and not each.landmarks for level, each in found.items() if level != "L2")
+    assert {each.levels for each in measured} == {("L2",)}
+    assert "border" in found["T12"].reason
+
+
+def test_levels_are_counted_with_their_variants() -> None:
+    assert positions(["L1", "T12", "?"]) == {"T12": 18, "L1": 19}
+    assert positions(["L1", "T12", "T13", "L6"]) == {"T12": 18, "T13": 19, "L1": 20, "L6": 25}
+
+
+def test_grades_follow_the_neighbors_and_two_collapses_do_not_hide_each_other() -> None:
+    sizes = {"T10": 21.0, "T11": 22.0, "T12": 23.0, "L1": 24.0, "L2": 25.0}
+    sound = {level: (size, size, size) for level, size in sizes.items()}
+    assert {each.grade for each in grade_heights(sound).values()} == {0}
+    broken = sound | {"T12": (23 * 0.7, 23 * 0.85, 22.5), "L1": (24 * 0.55, 24 * 0.5, 24 * 0.55)}
+    found = grade_heights(broken)
+    assert {level: (each.grade, each.kind) for level, each in found.items() if each.grade} == {
+        "T12": (2, "wedge"),
+        "L1": (3, "crush"),
+    }
+    assert found["T12"].neighbors == ("T10", "T11", "L2") and found["T12"].loss[0] == pytest.approx(0.3, abs=0.03)
+    lone = grade_heights({"L1": (17.0, 20.0, 25.0)})["L1"]
+    assert (lone.grade, lone.kind, lone.neighbors) == (2, "wedge", ())
+    assert grade_heights({"L4": (26, 26, 26), "L5": (27, 25, 20)})["L5"].grade == 0
+
+
+def test_kinds_are_told_by_what_is_lost() -> None:
+    assert kind_of((0.3, 0.15, 0.05)) == "wedge"
+    assert kind_of((0.1, 0.4, 0.1)) == "biconcave"
+    assert kind_of((0.4, 0.45, 0.38)) == "crush"
+
+
+def vertebrae_of(case: SyntheticCT) -> list[Vertebra]:
+    found = []
+    for each in case.truth["vertebrae"]:
+        whole = case.labels == each["label"]
+        body = Mask.from_array(whole & (case.parts == BODY))
+        found.append(Vertebra(each["level"], 1.0, Mask.from_array(whole), body=body))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("seed", "level", "kind"),
+    [(21, "L2", "none"), (22, "L1", "wedge"), (23, "L2", "biconcave"), (24, "T12", "crush"), (25, "T8", "wedge")],
+)
+def test_synthetic_bodies_have_their_true_heights_and_grades(seed: int, level: str, kind: str) -> None:
+    options = CtOptions((64, 72, 96), (1.5, 1.5, 1.5), 15.0, level, "usual", kind, False, False, 0.0)
+    case = make_case(seed, options)
+    measured, found = measure(vertebrae_of(case), case.affine, case.voxels)
+    truth = {each["level"]: each for each in case.truth["vertebrae"]}
+    read = {name: each for name, each in found.items() if each.heights is not None}
+    assert len(read) >= 2 and set(read) >= {name for name, each in truth.items() if each["complete"]}
+    errors = [heights_of(found, name) - [truth[name]["heights_mm"][place] for place in PLACES] for name in read]
+    assert np.abs(errors).mean() < 0.9 and np.abs(errors).max() < 2.5
+    grades = values(measured, "genant_grade")
+    for name in read:
+        if truth[name]["genant_grade"]:
+            assert grades[name,] >= 1 and abs(grades[name,] - truth[name]["genant_grade"]) <= 1
+        else:
+            assert grades[name,] == 0
+    assert kind == "none" or max(grades.values()) >= 1
