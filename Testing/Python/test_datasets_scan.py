@@ -232,7 +232,7 @@ def test_labels_that_do_not_fit_are_told(made: SyntheticCT, tmp_path: Path) -> N
     (case,) = load_scan_dataset("ctspine1k", tmp_path)
     for voxels, message in (
         (np.where(labels == 22, 26, labels).astype(np.uint8), "does not define: 26"),
-        (np.where(labels == 22, -3, labels).astype(np.int16), "does not define: -3"),
+        (np.where(labels == 22, -3, labels.astype(np.int16)), "does not define: -3"),
         (labels + np.float32(0.5), "does not define: 0.5"),
         (labels[:-1], "do not lie on the grid"),
     ):
