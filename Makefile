@@ -93,4 +93,4 @@ lock: $(READY) ## renew the lock file; packages keep the versions installed in .
 
 clean: ## remove the environment and everything made
 	rm -rf .venv build dist demo-output SpineLib.egg-info .pytest_cache .ruff_cache .mypy_cache
-	find SpineLib SpineSegmentation Testing -name __pycache__ -type d -prune -exec rm -rf {} +
+	find SpineLib SpineSegmentation SpineFracture Testing -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-FOLDERS = ("SpineLib", "SpineSegmentation")
+FOLDERS = ("SpineLib", "SpineSegmentation", "SpineFracture")
 NOT_INSTALLED = {"CMakeLists.txt", ".gitignore"}
 SKIPPED_FOLDERS = {"__pycache__", "Testing"}
 

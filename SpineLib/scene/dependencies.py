@@ -62,7 +62,7 @@ def ensure_installed(ask: Callable[[str], bool]) -> None:
     if not ask(question(missing)):
         raise ResourceError(
             f"The segmentation needs {_names(missing)}, and nothing was installed.",
-            "Click Segment spine again and agree, or install them yourself.",
+            "Start again and agree, or install them yourself.",
         )
     if needs_torch:
         _install_torch(logic)

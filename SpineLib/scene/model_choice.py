@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the panel offers to choose from: views and models, in words, from the catalogue. Loads no network."""
+"""What the panels offer to choose from: views, models and devices, in words. Loads no network."""
 
 from typing import Any, NamedTuple
 
 from SpineLib.models import catalogue
+from SpineLib.scene.volume_from_node import is_scan
 
 AUTO = "auto"
-VIEW_LABELS = {AUTO: "Automatic", "ap": "Frontal (AP or PA)", "lateral": "Lateral"}
+VIEW_LABELS = {AUTO: "Automatic", "ap": "Frontal (AP or PA)", "lateral": "Lateral", "ct": "CT"}
+DEVICE_LABELS = {AUTO: "Automatic", "cpu": "Processor (CPU)", "cuda": "NVIDIA graphics card (CUDA)"}
 
 
 class Choice(NamedTuple):
@@ -17,14 +19,26 @@ class Choice(NamedTuple):
 
 
 def views() -> list[Choice]:
-    """Automatic, and every task that some model can do."""
-    tasks = sorted({entry.task for entry in catalogue.entries()})
-    return [Choice(task, VIEW_LABELS.get(task, task)) for task in (AUTO, *tasks)]
+    """Automatic, and every view that some model knows."""
+    tasks = {AUTO, *(entry.task for entry in catalogue.entries())}
+    return [Choice(task, label) for task, label in VIEW_LABELS.items() if task in tasks]
+
+
+def devices() -> list[Choice]:
+    """Where the work can be done."""
+    return [Choice(device, label) for device, label in DEVICE_LABELS.items()]
+
+
+def task_for(view: str, volumeNode: Any) -> str:
+    """The task whose models to offer: that of the view, and under "auto" the one that the volume calls for."""
+    if view != AUTO:
+        return view
+    return "ct" if volumeNode is not None and is_scan(volumeNode) else "ap"
 
 
 def models(task: str) -> list[Choice]:
-    """The models for a task ("auto": for any), shipped ones first."""
-    found = catalogue.entries(None if task == AUTO else task)
+    """The models for a task, shipped ones first."""
+    found = catalogue.entries(task)
     return [Choice(entry.id, f"{entry.title} {entry.version}") for entry in found]
 
 

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The panel's choices, typed, kept in a node of the scene so that they are saved with it."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import slicer
 
+from SpineLib.scene.volume_from_node import is_scan
+
 INPUT_ROLE, OUTPUT_ROLE = "InputVolume", "OutputSegmentation"
-TASK, MODEL = "Task", "Model"
+TASK, MODEL, DEVICE = "Task", "Model", "Device"
 
 
 class Parameters:
@@ -49,16 +52,38 @@ class Parameters:
     def model(self, identifier: str | None) -> None:
         self.node.SetParameter(MODEL, identifier or "")
 
+    @property
+    def device(self) -> str:
+        """Where the network runs: "auto", "cpu" or "cuda"."""
+        return self.node.GetParameter(DEVICE) or "auto"
+
+    @device.setter
+    def device(self, name: str) -> None:
+        self.node.SetParameter(DEVICE, name)
+
     def problem(self) -> str:
         """Why the work cannot begin, in words for the user; empty when it can."""
         if self.inputVolume is None:
-            return "Choose an input volume: a spine film that is loaded in the scene."
+            return "Choose an input volume: a film or a CT of the spine that is loaded in the scene."
         return ""
 
-    def chooseInput(self) -> None:
-        """Take the volume that is on view, else the first of the scene, when none is chosen."""
+    def problemOfScan(self) -> str:
+        """Why work that needs a scan cannot begin; empty when it can."""
         if self.inputVolume is None:
-            self.inputVolume = _volume_on_view() or _first_volume()
+            return "Choose an input volume: a CT of the spine that is loaded in the scene."
+        if not is_scan(self.inputVolume):
+            return " ".join(self.filmInstead(self.inputVolume))
+        return ""
+
+    @staticmethod
+    def filmInstead(volumeNode: Any) -> tuple[str, str]:
+        """What is wrong with a film where a scan is needed, and what to do."""
+        return f"{volumeNode.GetName()} is a film (a single slice).", "Choose a CT with all its slices."
+
+    def chooseInput(self, only: Callable[[Any], bool] = bool) -> None:
+        """Take the volume that is on view, else the first of the scene, when none is chosen; `only` those that suit."""
+        if self.inputVolume is None:
+            self.inputVolume = next(filter(only, (_volume_on_view(), *_volumes())), None)
 
     def _refer(self, role: str, target: Any) -> None:
         self.node.SetNodeReferenceID(role, target.GetID() if target is not None else None)
@@ -69,8 +94,7 @@ def _volume_on_view() -> Any:
     return slicer.mrmlScene.GetNodeByID(identifier) if identifier else None
 
 
-def _first_volume() -> Any:
+def _volumes() -> Iterator[Any]:
     for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode"):
         if not node.IsA("vtkMRMLLabelMapVolumeNode") and not node.GetHideFromEditors():
-            return node
-    return None
+            yield node

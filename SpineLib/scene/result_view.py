@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The result in the panel: a table of structures and measurements, and the warnings."""
+"""The result in the panel: a line on what was found, a table of structures and measurements."""
 
 from typing import Any, NamedTuple
 
 import qt
 
 from SpineLib.core.anatomy import BY_NAME
-from SpineLib.core.result import Measurement, SpineResult
+from SpineLib.core.result import Measurement, SpineResult, Structure, Vertebra
 from SpineLib.io.segmentation import name_of, parts_of
+from SpineLib.reporting.in_words import found_vertebrae
+from SpineLib.reporting.vertebra_table import is_uncertain
 
 HEADERS = ("", "Value", "Certainty")
 Color = tuple[float, float, float]
@@ -22,14 +24,20 @@ class Row(NamedTuple):
     color: Color | None = None
 
 
+def sentence_of(result: SpineResult) -> str:
+    """What the status line says at the end."""
+    return found_vertebrae(result) or ("Nothing was found" if 1 not in result.shape else "Done")
+
+
 def rows_of(result: SpineResult) -> list[Row]:
-    """Structures and vertebrae first, then the measurements."""
+    """Structures and vertebrae first, then the measurements; of many vertebrae those of each level are left out."""
     rows = []
     for part in parts_of(result):
         name = name_of(part)
-        value, certainty = ("not found", "") if part.mask.is_empty else ("found", _percent(part.confidence))
+        value, certainty = ("not found", "") if part.mask.is_empty else (_found(part), _percent(part.confidence))
         rows.append(Row(name, value, certainty, BY_NAME[name].color))
-    return rows + [_row_of(measurement) for measurement in result.measurements]
+    told = [each for each in result.measurements if not result.vertebrae or len(each.levels) != 1]
+    return rows + [_row_of(measurement) for measurement in told]
 
 
 def fill_table(table: Any, rows: list[Row]) -> None:
@@ -52,6 +60,12 @@ def fill_table(table: Any, rows: list[Row]) -> None:
     table.resizeRowsToContents()
     height = sum(table.rowHeight(index) for index in range(len(rows)))
     table.setFixedHeight(height + 32)
+
+
+def _found(part: Structure | Vertebra) -> str:
+    if isinstance(part, Vertebra) and is_uncertain(part):
+        return f"uncertain, maybe {part.second_level}" if part.second_level else "uncertain"
+    return "found"
 
 
 def _row_of(measurement: Measurement) -> Row:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One film on its way through the worker: private temporary files, request, result node, and always the clean-up."""
+"""One image on its way through the worker: private temporary files, request, result node, and always the clean-up."""
 
 import logging
 import shutil
@@ -11,6 +11,7 @@ from typing import Any
 
 import slicer
 
+from SpineLib import tasks
 from SpineLib.core.errors import InputError, SpineError
 from SpineLib.core.result import SpineResult
 from SpineLib.io import read_result
@@ -18,7 +19,7 @@ from SpineLib.scene.show import show_result
 from SpineLib.scene.volume_from_node import volume_from_node, write_volume
 from SpineLib.scene.worker_client import Listener, WorkerClient
 
-NAME = "film"
+NAME = "image"
 
 
 def ignore(*_: Any) -> None:
@@ -46,8 +47,10 @@ class SegmentationRun:
         self._folder = Path()
 
     def start(self, task: str, options: dict[str, Any]) -> None:
-        """Write the film and send the request. Raises a SpineError when it cannot even begin."""
+        """Write the image and send the request. Raises a SpineError when it cannot even begin."""
         volume = volume_from_node(self._volumeNode)
+        # Only here is all known that Slicer knows of the image: the file for the worker has no header of a DICOM image.
+        task = tasks.choose(volume, task)
         self._folder = Path(tempfile.mkdtemp(prefix="spine-", dir=slicer.app.temporaryPath))
         image = self._folder / f"{NAME}.nrrd"
         request = {
@@ -91,7 +94,7 @@ class SegmentationRun:
 
     def _show(self, result: SpineResult) -> Any:
         if self._volumeNode.GetScene() is None:
-            raise InputError("The input volume was removed from the scene during the work.", "Load the film again.")
+            raise InputError("The input volume was removed from the scene during the work.", "Load the image again.")
         output = self._segmentationNode
         if output is not None and output.GetScene() is None:
             output = None

@@ -8,7 +8,7 @@ import slicer
 import vtk
 from vtk.util.numpy_support import numpy_to_vtk
 
-from SpineLib.core.anatomy import BY_NAME, Anatomy
+from SpineLib.core.anatomy import BY_NAME, FRACTURES, VERTEBRAL_BODIES, Anatomy
 from SpineLib.core.errors import InputError
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import SpineResult
@@ -20,18 +20,23 @@ from SpineLib.io.segmentation import (
     parts_of,
     segment_ids,
 )
+from SpineLib.scene import endplate_lines
 
 OWNER_TAG = "Spine.Task"
 """Segment tag that marks what the product made, so that a further run leaves hand-made segments alone."""
 FILL_OPACITY = 0.35
-LABELMAP = "Binary labelmap"
+TRANSLUCENT = 0.4
+"""Of what surrounds a fracture, in 3D."""
+FRACTURE_NAMES = frozenset(entry.name for entry in FRACTURES)
+LABELMAP, SURFACE = "Binary labelmap", "Closed surface"
 
 
 def show_result(result: SpineResult, volumeNode: Any, segmentationNode: Any = None) -> Any:
     """Put `result` into `segmentationNode`, or into a new one, and return the node.
 
     An existing node is updated in place: segments of an earlier run are replaced, those made by hand stay. The masks
-    are binary labelmaps, each in its own layer where they overlap; a film gets no closed surface. The scene's undo
+    are binary labelmaps, each in its own layer where they overlap; a film gets no closed surface, a scan has its
+    structures in 3D, with fractures opaque inside the translucent rest and lines along the endplates. The scene's undo
     state is saved first. Raises InputError when the result is not of this volume.
     """
     if tuple(volumeNode.GetImageData().GetDimensions()) != tuple(result.shape):
@@ -44,7 +49,12 @@ def show_result(result: SpineResult, volumeNode: Any, segmentationNode: Any = No
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         _fill(node, result)
     _place_beside(node, volumeNode)
-    _set_display(node, is_film=1 in result.shape)
+    _set_display(node)
+    if 1 in result.shape:
+        _show_flat(node)
+    else:
+        _show_in_3d(node, result)
+    endplate_lines.replace(node, result)
     return node
 
 
@@ -110,7 +120,7 @@ def _place_beside(node: Any, volumeNode: Any) -> None:
         hierarchy.SetItemParent(ownItem, hierarchy.GetItemParent(inputItem))
 
 
-def _set_display(node: Any, is_film: bool) -> None:
+def _set_display(node: Any) -> None:
     if node.GetDisplayNode() is None:
         node.CreateDefaultDisplayNodes()
     display = node.GetDisplayNode()
@@ -118,6 +128,21 @@ def _set_display(node: Any, is_film: bool) -> None:
     display.SetOpacity2DOutline(1.0)
     display.SetPreferredDisplayRepresentationName2D(LABELMAP)
     display.SetVisibility(True)
-    if is_film:
-        display.SetVisibility3D(False)
-        node.GetSegmentation().RemoveRepresentation("Closed surface")
+
+
+def _show_flat(node: Any) -> None:
+    node.GetDisplayNode().SetVisibility3D(False)
+    node.GetSegmentation().RemoveRepresentation(SURFACE)
+
+
+def _show_in_3d(node: Any, result: SpineResult) -> None:
+    display = node.GetDisplayNode()
+    display.SetVisibility3D(True)
+    display.SetPreferredDisplayRepresentationName3D(SURFACE)
+    names = [name_of(part) for part in parts_of(result)]
+    around = TRANSLUCENT if FRACTURE_NAMES.intersection(names) else 1.0
+    for identifier, name in zip(segment_ids(result), names, strict=True):
+        display.SetSegmentOpacity3D(identifier, 1.0 if name in FRACTURE_NAMES else around)
+        # The bodies lie inside the vertebrae and would hide their colors; they are there for whoever wants them.
+        display.SetSegmentVisibility(identifier, name != VERTEBRAL_BODIES.name)
+    node.CreateClosedSurfaceRepresentation()

@@ -6,25 +6,43 @@ from typing import Any
 import numpy as np
 import slicer
 
-from SpineLib.scene.volume_from_node import ijk_to_ras
+from SpineLib.core.anatomy import VERTEBRAE
+from SpineLib.scene.volume_from_node import ijk_to_ras, is_scan
 
 SLICE_VIEWS = (("Yellow", "OneUpYellowSliceView"), ("Green", "OneUpGreenSliceView"), ("Red", "OneUpRedSliceView"))
 """View and its layout by the RAS axis that a film's plane stands upright on: right, anterior, superior."""
 
 
 def show_on_views(volumeNode: Any, segmentationNode: Any) -> None:
-    """Show both, fitted: a film alone in the slice view of its plane, a scan in all views with its 3D surface."""
+    """Show both, fitted: a film alone in the slice view of its plane, a scan in three planes through the middle of its
+    spine and in 3D."""
     segmentationNode.CreateDefaultDisplayNodes()
     segmentationNode.GetDisplayNode().SetVisibility(True)
     slicer.util.setSliceViewerLayers(background=volumeNode)
-    shape = volumeNode.GetImageData().GetDimensions()
-    if 1 in shape:
-        _show_film(volumeNode, shape)
+    if not is_scan(volumeNode):
+        _show_film(volumeNode, volumeNode.GetImageData().GetDimensions())
         return
+    slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
     segmentationNode.CreateClosedSurfaceRepresentation()
     segmentationNode.GetDisplayNode().SetVisibility3D(True)
     slicer.util.resetSliceViews()
     slicer.util.resetThreeDViews()
+    middle = _middle_of_spine(segmentationNode)
+    if middle is not None:
+        jump_to(middle)
+
+
+def jump_to(point: Any) -> None:
+    """Bring a point, world RAS mm, to the middle of all slice views."""
+    node = slicer.vtkMRMLSliceNode
+    node.JumpAllSlices(slicer.mrmlScene, *(float(value) for value in point), node.CenteredJumpSlice)
+
+
+def to_world(node: Any, point: Any) -> tuple[float, float, float]:
+    """A point of a node's own coordinates, RAS mm, where the views show it."""
+    world = [0.0, 0.0, 0.0]
+    node.TransformPointToWorld([float(value) for value in point], world)
+    return world[0], world[1], world[2]
 
 
 def open_segment_editor(volumeNode: Any, segmentationNode: Any) -> None:
@@ -33,6 +51,13 @@ def open_segment_editor(volumeNode: Any, segmentationNode: Any) -> None:
     editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
     editor.setSegmentationNode(segmentationNode)
     editor.setSourceVolumeNode(volumeNode)
+
+
+def _middle_of_spine(segmentationNode: Any) -> Any:
+    """Center of the middle one of the vertebrae, world RAS mm; None where there is none."""
+    segmentation = segmentationNode.GetSegmentation()
+    found = [entry.name for entry in VERTEBRAE if segmentation.GetSegment(entry.name) is not None]
+    return segmentationNode.GetSegmentCenterRAS(found[len(found) // 2]) if found else None
 
 
 def _show_film(volumeNode: Any, shape: tuple[int, int, int]) -> None:

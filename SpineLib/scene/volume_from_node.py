@@ -2,6 +2,7 @@
 """A volume node of the scene as the product's Volume, and that Volume as a file for the worker.
 
 A parent transform is left alone: the work happens in the volume's own coordinates and the result gets the same parent.
+Millimeters are measured on scans, so a scan may only be moved and turned by it. Nothing is resampled.
 """
 
 from pathlib import Path
@@ -15,31 +16,45 @@ import vtk
 from SpineLib.core.errors import InputError, ResourceError
 from SpineLib.core.film import luminance
 from SpineLib.core.volume import Volume
-from SpineLib.io.itk import image_of
+from SpineLib.io.itk import MAX_SCAN_VOXELS, image_of
 
 VIEW_ATTRIBUTE = "Spine.View"
 """Node attribute ("ap" or "lateral") with which a script can tell the view."""
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 VIEW_OF_DICOM_POSITION = {"AP": "ap", "PA": "ap", "LL": "lateral", "RL": "lateral", "LATERAL": "lateral"}
-VIEW_POSITION = "0018,5101"
+MODALITY_OF_DICOM = {"CT": "ct", "MR": "mr"}
+MODALITY, VIEW_POSITION = "0008,0060", "0018,5101"
 SPACING_TAGS = ("0018,1164", "0028,0030")
+SKEW = 1e-3
+"""How far directions may be from right angles, and transforms from keeping lengths, as a share."""
 
 
 def volume_from_node(node: Any) -> Volume:
     """The film or scan of a vtkMRMLScalarVolumeNode (a vtkMRMLVectorVolumeNode becomes gray).
 
-    Bone is bright in it. Slicer's DICOM reader (ITK) has turned MONOCHROME1 round while loading; a film that somebody
-    shows inverted, because its bone is dark, is turned round here. Raises InputError for an empty node or a colored
-    photograph.
+    Bone is bright in a film. Slicer's DICOM reader (ITK) has turned MONOCHROME1 round while loading; a film that
+    somebody shows inverted, because its bone is dark, is turned round here. The values of a scan are never touched: it
+    is "ct" unless its header says that it is an MRI. Raises InputError for an empty node, a colored photograph, and a
+    scan that is too large, askew, or under a transform that bends or stretches it.
     """
     if node is None or node.GetImageData() is None or node.GetImageData().GetNumberOfPoints() == 0:
-        raise InputError("The input volume is empty.", "Load a film and choose it as the input volume.")
+        raise InputError("The input volume is empty.", "Load a film or a scan and choose it as the input volume.")
+    source = {"name": node.GetName()}
+    if is_scan(node):
+        _check_scan(node)
+        modality = _modality(node) or "ct"
+        return Volume(_voxels(node), ijk_to_ras(node), modality, None, _is_spacing_known(node), source)
     voxels = _voxels(node)
     if _is_inverted(node):
         voxels = _turned_round(voxels)
-    spacing_known = _is_spacing_known(node, voxels.shape)
-    source = {"name": node.GetName()}
-    return Volume(voxels, ijk_to_ras(node), "radiograph", _view(node), spacing_known, source)
+    modality = _modality(node) or "radiograph"
+    return Volume(voxels, ijk_to_ras(node), modality, _view(node), _is_spacing_known(node), source)
+
+
+def is_scan(node: Any) -> bool:
+    """Whether a volume node has several slices."""
+    image = node.GetImageData()
+    return image is not None and min(image.GetDimensions()) > 1
 
 
 def ijk_to_ras(node: Any) -> np.ndarray:
@@ -55,8 +70,47 @@ def write_volume(volume: Volume, path: Path) -> None:
         sitk.WriteImage(image_of(volume.voxels, volume.affine), str(path))
     except RuntimeError as error:
         raise ResourceError(
-            "The film could not be written to Slicer's temporary folder.", "Free some disk space and try again."
+            "The image could not be written to Slicer's temporary folder.", "Free some disk space and try again."
         ) from error
+
+
+def _check_scan(node: Any) -> None:
+    image = node.GetImageData()
+    if image.GetNumberOfScalarComponents() > 1:
+        raise InputError(
+            f"The scan holds {image.GetNumberOfScalarComponents()} values per voxel.", "Extract one of them first."
+        )
+    if image.GetNumberOfPoints() > MAX_SCAN_VOXELS:
+        size = " x ".join(map(str, image.GetDimensions()))
+        raise InputError(
+            f"The scan has {size} voxels, more than the {MAX_SCAN_VOXELS // 1_000_000} million allowed.",
+            "Crop it with Crop Volume.",
+        )
+    directions = ijk_to_ras(node)[:3, :3]
+    if not _keeps_lengths(directions / np.linalg.norm(directions, axis=0)):
+        raise InputError(
+            "The scan's axes are not at right angles to each other (a tilted gantry, a sheared transform).",
+            "Resample it with Resample Scalar/Vector/DWI Volume, then try again.",
+        )
+    transform = node.GetParentTransformNode()
+    if transform is not None and not _moves_only(transform):
+        raise InputError(
+            f"The transform {transform.GetName()} bends or stretches the scan, so millimeters would be wrong.",
+            "Harden it in the Transforms module, or move the scan out of it, then try again.",
+        )
+
+
+def _moves_only(transform: Any) -> bool:
+    """Whether a transform node, with all above it, does no more than move and turn."""
+    if not transform.IsTransformToWorldLinear():
+        return False
+    matrix = vtk.vtkMatrix4x4()
+    transform.GetMatrixTransformToWorld(matrix)
+    return _keeps_lengths(slicer.util.arrayFromVTKMatrix(matrix)[:3, :3])
+
+
+def _keeps_lengths(matrix: np.ndarray) -> bool:
+    return bool(np.allclose(matrix.T @ matrix, np.eye(3), atol=SKEW))
 
 
 def _voxels(node: Any) -> np.ndarray:
@@ -78,6 +132,10 @@ def _dicom_value(node: Any, tag: str) -> str:
     return str(database.instanceValue(instances[0], tag)).strip()
 
 
+def _modality(node: Any) -> str | None:
+    return MODALITY_OF_DICOM.get(_dicom_value(node, MODALITY).upper())
+
+
 def _is_inverted(node: Any) -> bool:
     display = node.GetDisplayNode()
     if display is None:
@@ -92,10 +150,10 @@ def _view(node: Any) -> str | None:
     return view if view in ("ap", "lateral") else VIEW_OF_DICOM_POSITION.get(_dicom_value(node, VIEW_POSITION).upper())
 
 
-def _is_spacing_known(node: Any, shape: tuple[int, ...]) -> bool:
+def _is_spacing_known(node: Any) -> bool:
     if any(_dicom_value(node, tag) for tag in SPACING_TAGS):
         return True
     storage = node.GetStorageNode()
     name = (storage.GetFileName() or "").lower() if storage is not None else ""
     # A film whose pixels are exactly 1 mm has no spacing: readers fill in 1 where the file tells nothing.
-    return not (name.endswith(PICTURE_ENDINGS) or (1 in shape and np.allclose(node.GetSpacing(), 1.0)))
+    return not (name.endswith(PICTURE_ENDINGS) or (not is_scan(node) and np.allclose(node.GetSpacing(), 1.0)))

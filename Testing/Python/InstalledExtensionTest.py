@@ -15,8 +15,9 @@ class InstalledExtensionTest(unittest.TestCase):
     def test_module_and_library_lie_in_one_folder(self) -> None:
         import SpineLib
 
-        module = Path(slicer.util.modulePath("SpineSegmentation"))
-        self.assertEqual(Path(SpineLib.__file__).parents[1].resolve(), module.parent.resolve())
+        for name in ("SpineSegmentation", "SpineFracture"):
+            module = Path(slicer.util.modulePath(name))
+            self.assertEqual(Path(SpineLib.__file__).parents[1].resolve(), module.parent.resolve())
 
     def test_every_shipped_model_is_there_unaltered(self) -> None:
         from SpineLib.models import catalogue, store

@@ -14,7 +14,8 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-for folder in (REPOSITORY, REPOSITORY / "Testing", REPOSITORY / "Testing" / "Host", REPOSITORY / "SpineSegmentation"):
+for name in ("", "Testing", "Testing/Host", "SpineSegmentation", "SpineFracture"):
+    folder = REPOSITORY / name
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from source_files import REPOSITORY, imports_of, python_files
 
+MODULES = {"SpineSegmentation", "SpineFracture"}
 FLOORS = (
     {"core"},
     {"io", "networks"},
@@ -17,15 +18,15 @@ FLOORS = (
     {"batch", "worker"},
     {"cli"},
     {"scene"},
-    {"SpineSegmentation"},
+    MODULES,
 )
 RESEARCH = {"datasets", "training", "evaluation", "synthesis"}
 HEAVY = {"torch", "monai", "nibabel", "slicerio"}
 HEAVY_ALLOWED_IN = {"networks", "inference", "training"}
 APPLICATION = {"slicer", "vtk", "qt", "ctk", "vtkmodules", "PythonQt"}
-APPLICATION_ALLOWED_IN = {"scene", "SpineSegmentation"}
+APPLICATION_ALLOWED_IN = {"scene", *MODULES}
 LOADED_BY_SLICER = APPLICATION | {"numpy", "scipy", "SimpleITK"}
-PRODUCT = python_files("SpineLib", "SpineSegmentation")
+PRODUCT = python_files("SpineLib", *MODULES)
 
 
 def room_of(path: Path) -> str:
@@ -42,7 +43,7 @@ def room_of_module(module: str) -> str | None:
     if parts[0] == "SpineLib":
         inside = (REPOSITORY / "SpineLib").glob(f"{parts[1]}*") if len(parts) > 1 else ()
         return parts[1] if any(path.stem == parts[1] for path in inside) else ""
-    return parts[0] if parts[0] == "SpineSegmentation" else None
+    return parts[0] if parts[0] in MODULES else None
 
 
 def floor_of(room: str) -> int:
@@ -123,7 +124,7 @@ def file_of_module(module: str) -> Path | None:
     parts = module.split(".")
     while parts:
         for candidate in (Path(*parts).with_suffix(".py"), Path(*parts, "__init__.py")):
-            for root in (REPOSITORY, REPOSITORY / "SpineSegmentation"):
+            for root in (REPOSITORY, *(REPOSITORY / module for module in MODULES)):
                 if (root / candidate).is_file():
                     return root / candidate
         parts.pop()
@@ -147,7 +148,7 @@ def files_loaded_with(start: tuple[Path, ...]) -> set[Path]:
 
 def test_slicer_itself_loads_only_what_it_ships() -> None:
     foreign = []
-    for path in sorted(files_loaded_with(python_files("SpineLib/scene", "SpineSegmentation"))):
+    for path in sorted(files_loaded_with(python_files("SpineLib/scene", *MODULES))):
         for module, line, at_file_scope in imports_of(path):
             top = module.split(".")[0]
             own = file_of_module(module) is not None

@@ -56,15 +56,15 @@ def unpacked(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_tests_run_inside_slicer_pass(build: Path) -> None:
     printed = run("ctest", "--output-on-failure", folder=build)
-    for name in ("InstalledExtensionTest", "SpineSegmentation", "SpineSegmentationModuleGenericTest"):
+    for name in ("InstalledExtensionTest", "SpineSegmentation", "SpineFracture", "SpineFractureModuleGenericTest"):
         assert name in printed
     assert "100% tests passed" in printed
 
 
 def test_the_package_holds_every_listed_file_and_no_other(unpacked: Path) -> None:
     expected = {
-        (prefix / name).as_posix()
-        for folder, prefix in (("SpineLib", MODULES / "SpineLib"), ("SpineSegmentation", MODULES))
+        ((MODULES / "SpineLib" if folder == "SpineLib" else MODULES) / name).as_posix()
+        for folder in cmake_lists.FOLDERS
         for names in cmake_lists.files_in_cmake(REPOSITORY / folder).values()
         for name in names
     }

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One line a vertebra: what is known of its fracture, its heights and its density; as a table and as CSV."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from SpineLib.core.result import SpineResult, Vertebra
+from SpineLib.io.output import safe_output
+
+UNSURE = 0.75
+"""Names that are less probable than this are marked."""
+
+
+@dataclass(frozen=True)
+class VertebraRow:
+    """A line of the table; None where a value is not known.
+
+    uncertain: whether the name is in doubt; `second_level` is then the other reading. height_loss: share of the height
+    that the neighbors let expect. density_hu: of the trabecular bone. center: RAS mm, in the volume's own coordinates.
+    """
+
+    level: str
+    confidence: float
+    second_level: str | None = None
+    uncertain: bool = False
+    probability: float | None = None
+    genant_grade: int | None = None
+    kind: str = ""
+    anterior_mm: float | None = None
+    middle_mm: float | None = None
+    posterior_mm: float | None = None
+    height_loss: float | None = None
+    density_hu: float | None = None
+    retropulsion_mm: float | None = None
+    center: tuple[float, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """The level, with the other reading where it is in doubt: "T12 (or L1?)"."""
+        if not self.uncertain:
+            return self.level
+        return f"{self.level} (or {self.second_level}?)" if self.second_level else f"{self.level} (?)"
+
+    @property
+    def grade(self) -> str:
+        """ "2 wedge", "0", or "" where the heights could not be measured."""
+        return "" if self.genant_grade is None else f"{self.genant_grade} {self.kind}".rstrip()
+
+
+COLUMNS = {
+    # column of the CSV file: what stands in it
+    "level": lambda row: row.level,
+    "confidence": lambda row: _number(row.confidence, 3),
+    "second_level": lambda row: row.second_level or "",
+    "uncertain": lambda row: "yes" if row.uncertain else "no",
+    "fracture_probability": lambda row: _number(row.probability, 4),
+    "genant_grade": lambda row: "" if row.genant_grade is None else str(row.genant_grade),
+    "kind": lambda row: row.kind,
+    "height_anterior_mm": lambda row: _number(row.anterior_mm, 2),
+    "height_middle_mm": lambda row: _number(row.middle_mm, 2),
+    "height_posterior_mm": lambda row: _number(row.posterior_mm, 2),
+    "height_loss": lambda row: _number(row.height_loss, 4),
+    "trabecular_density_hu": lambda row: _number(row.density_hu, 1),
+    "retropulsion_mm": lambda row: _number(row.retropulsion_mm, 2),
+    "center_r_mm": lambda row: _number(row.center[0], 2) if row.center else "",
+    "center_a_mm": lambda row: _number(row.center[1], 2) if row.center else "",
+    "center_s_mm": lambda row: _number(row.center[2], 2) if row.center else "",
+}
+
+
+def is_uncertain(vertebra: Vertebra) -> bool:
+    """Whether the name of a vertebra is in doubt."""
+    return vertebra.confidence < UNSURE
+
+
+def rows_of(result: SpineResult) -> list[VertebraRow]:
+    """A row for each vertebra, from the head downward as in the result."""
+    at: dict[str, dict[str, float]] = {}
+    for each in result.measurements:
+        if len(each.levels) == 1 and math.isfinite(each.value):
+            at.setdefault(each.levels[0], {}).setdefault(each.name, each.value)
+    # Of two vertebrae with one name the measurements belong to the larger; the other gets none.
+    largest: dict[str, Vertebra] = {}
+    for vertebra in result.vertebrae:
+        if vertebra.level not in largest or vertebra.mask.count > largest[vertebra.level].mask.count:
+            largest[vertebra.level] = vertebra
+    return [
+        _row(vertebra, at.get(vertebra.level, {}) if largest[vertebra.level] is vertebra else {})
+        for vertebra in result.vertebrae
+    ]
+
+
+def by_suspicion(rows: Iterable[VertebraRow]) -> list[VertebraRow]:
+    """The most probable fracture first, of equal ones the higher grade; those that were not looked at last."""
+
+    def suspicion(row: VertebraRow) -> tuple[float, int]:
+        grade = -1 if row.genant_grade is None else row.genant_grade
+        return (-1.0 if row.probability is None else row.probability), grade
+
+    return sorted(rows, key=suspicion, reverse=True)
+
+
+def write_csv(result: SpineResult, path: str | Path) -> None:
+    """Write all vertebrae, from the head downward, to `path`: numbers with a point, UTF-8, empty where not known.
+
+    Raises ResourceError when the file cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows([told(row) for told in COLUMNS.values()] for row in rows_of(result))
+    with safe_output(path) as temporary:
+        temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+
+
+def _row(vertebra: Vertebra, values: dict[str, float]) -> VertebraRow:
+    fracture = vertebra.fracture
+    return VertebraRow(
+        level=vertebra.level,
+        confidence=vertebra.confidence,
+        second_level=vertebra.second_level,
+        uncertain=is_uncertain(vertebra),
+        probability=fracture.probability if fracture else None,
+        genant_grade=fracture.genant_grade if fracture else _grade(values),
+        kind=fracture.kind if fracture else "",
+        anterior_mm=values.get("height_anterior"),
+        middle_mm=values.get("height_middle"),
+        posterior_mm=values.get("height_posterior"),
+        height_loss=values.get("height_loss"),
+        density_hu=values.get("trabecular_density"),
+        retropulsion_mm=values.get("retropulsion"),
+        center=vertebra.landmarks.get("center"),
+    )
+
+
+def _grade(values: dict[str, float]) -> int | None:
+    return int(values["genant_grade"]) if "genant_grade" in values else None
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the modules' logics share: one run through the warm worker, waited for or not. No panel."""
+
+from typing import Any
+
+import slicer
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
+
+from SpineLib.core.errors import SpineError
+from SpineLib.scene import dependencies
+from SpineLib.scene.segmentation_run import Callbacks, SegmentationRun
+from SpineLib.scene.worker_client import shared_client
+
+
+class TaskLogic(ScriptedLoadableModuleLogic):
+    """Base of the modules' logics. All methods raise SpineError with one sentence and a hint."""
+
+    def __init__(self) -> None:
+        ScriptedLoadableModuleLogic.__init__(self)
+        self.askToInstall = slicer.util.confirmOkCancelDisplay
+        self.client = shared_client()
+
+    def cancel(self) -> None:
+        """Stop the work under way; its `onError` hears Cancelled."""
+        self.client.cancel()
+
+    def runTask(self, volumeNode: Any, outputNode: Any, task: str, options: dict[str, Any]) -> Any:
+        """Do a task and return the segmentation node; blocks until it is done."""
+        nodes: list[Any] = []
+        errors: list[SpineError] = []
+        told = Callbacks(onFinished=lambda node, result: nodes.append(node), onError=errors.append)
+        self.startTask(volumeNode, outputNode, task, options, told)
+        self.client.wait()
+        if errors:
+            raise errors[0]
+        return nodes[0]
+
+    def startTask(
+        self, volumeNode: Any, outputNode: Any, task: str, options: dict[str, Any], callbacks: Callbacks
+    ) -> None:
+        """Begin a task and return at once."""
+        run = SegmentationRun(self.client, volumeNode, outputNode, callbacks)
+        dependencies.ensure_installed(self.askToInstall)
+        run.start(task, options)

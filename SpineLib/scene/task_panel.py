@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the modules' panels share: choices kept in the scene, one run at a time, progress, cancel, messages, log."""
+
+from typing import Any
+
+import slicer
+import vtk
+from slicer.i18n import tr as _
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
+from slicer.util import VTKObservationMixin
+
+from SpineLib.core.errors import Cancelled, SpineError
+from SpineLib.core.result import DISCLAIMER, SpineResult
+from SpineLib.scene import model_choice, result_view, views
+from SpineLib.scene.parameters import Parameters
+
+
+class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """Base of the modules' panels; the .ui file of the module's name gives the widgets the names used here.
+
+    A module says how its work begins (`newLogic`, `begin`), what can be chosen (`task`, `combos`, `problem`) and how
+    a result looks (`fillTable`).
+    """
+
+    TITLE = ""
+    PURPOSE = ""
+    """Tool tip of the button that starts the work."""
+
+    def __init__(self, parent: Any = None) -> None:
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        VTKObservationMixin.__init__(self)
+        self.logic: Any = None
+        self.parameters: Parameters | None = None
+        self.isRunning = False
+        self._updating = False
+
+    def newLogic(self) -> Any:
+        """The module's logic."""
+        raise TypeError("A panel names its logic.")
+
+    def begin(self, **callbacks: Any) -> None:
+        """Start the work with what is chosen. Raises SpineError when it cannot even begin."""
+        raise TypeError("A panel says how its work begins.")
+
+    def task(self) -> str:
+        """The task whose models are offered."""
+        raise TypeError("A panel names its task.")
+
+    def combos(self) -> dict[str, tuple[Any, list[model_choice.Choice]]]:
+        """The combo boxes: name of the parameter they keep -> widget and what it offers."""
+        return {"model": (self.ui.modelCombo, model_choice.models(self.task()))}
+
+    def problem(self) -> str:
+        """Why the work cannot begin, in words for the user; empty when it can."""
+        return self.parameters.problem()
+
+    def isSuitable(self, volumeNode: Any) -> bool:
+        """Whether to choose a volume of the scene by itself."""
+        return volumeNode is not None
+
+    def fillTable(self, result: SpineResult | None, segmentationNode: Any = None) -> None:
+        """Show the numbers of a result; None empties the table."""
+        raise TypeError("A panel shows its results.")
+
+    def chosenOptions(self) -> dict[str, Any]:
+        """Options of the run. The model is the one on view: an earlier choice may belong to another task."""
+        return {"model": self.ui.modelCombo.currentData, "device": self.parameters.device}
+
+    def setup(self) -> None:
+        ScriptedLoadableModuleWidget.setup(self)
+        panel = slicer.util.loadUI(self.resourcePath(f"UI/{self.moduleName}.ui"))
+        self.layout.addWidget(panel)
+        self.ui = slicer.util.childWidgetVariables(panel)
+        panel.setMRMLScene(slicer.mrmlScene)
+        self.logic = self.newLogic()
+        self.ui.disclaimerLabel.text = DISCLAIMER
+        self.connectWidgets()
+        self._showResult(None)
+        self.useParameterNode()
+
+    def connectWidgets(self) -> None:
+        ui = self.ui
+        ui.inputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onChoice)
+        ui.outputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onChoice)
+        ui.modelCombo.connect("currentIndexChanged(int)", self.onChoice)
+        ui.segmentButton.connect("clicked()", self.onSegment)
+        ui.cancelButton.connect("clicked()", self.onCancel)
+        ui.showButton.connect("clicked()", self.onShow)
+        ui.editButton.connect("clicked()", self.onEdit)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
+
+    def enter(self) -> None:
+        self.useParameterNode()
+
+    def cleanup(self) -> None:
+        self.onCancel()
+        self.removeObservers()
+
+    def onSceneStartClose(self, caller: Any, event: Any) -> None:
+        self.onCancel()
+        self._watch(None)
+
+    def onSceneEndClose(self, caller: Any, event: Any) -> None:
+        self._showResult(None)
+        self.useParameterNode()
+
+    def useParameterNode(self) -> None:
+        """Show the choices kept in the scene, after filling in what is not chosen yet."""
+        self._watch(Parameters(self.logic.getParameterNode()))
+        self.parameters.chooseInput(self.isSuitable)
+        self.updatePanel()
+
+    def _watch(self, parameters: Parameters | None) -> None:
+        """Take these choices for the panel's, and follow what scripts change in them."""
+        self.removeObservers(self.updatePanel)
+        self.parameters = parameters
+        if parameters is not None:
+            self.addObserver(parameters.node, vtk.vtkCommand.ModifiedEvent, self.updatePanel)
+
+    def updatePanel(self, caller: Any = None, event: Any = None) -> None:
+        """Bring the widgets in line with the choices; their signals are ignored meanwhile."""
+        if self._updating or self.parameters is None:
+            return
+        self._updating = True
+        ui, chosen = self.ui, self.parameters
+        ui.inputSelector.setCurrentNode(chosen.inputVolume)
+        ui.outputSelector.setCurrentNode(chosen.outputSegmentation)
+        for name, (combo, choices) in self.combos().items():
+            model_choice.fill(combo, choices, getattr(chosen, name))
+        model = ui.modelCombo.currentData
+        ui.modelDetails.text = model_choice.describe(model) if model else _("No model is installed for this.")
+        self._updating = False
+        self.updateButtons()
+
+    def onChoice(self, *_: Any) -> None:
+        """Keep what the user chose."""
+        if self._updating or self.parameters is None:
+            return
+        self._updating = True
+        ui, chosen = self.ui, self.parameters
+        chosen.inputVolume, chosen.outputSegmentation = ui.inputSelector.currentNode(), ui.outputSelector.currentNode()
+        for name, (combo, _choices) in self.combos().items():
+            setattr(chosen, name, combo.currentData)
+        self._updating = False
+        self.updatePanel()
+
+    def onSegment(self) -> None:
+        self.isRunning = True
+        self.onProgress(0.0, _("Starting"))
+        try:
+            self.begin(
+                onProgress=self.onProgress,
+                onLog=self.ui.logText.appendPlainText,
+                onFinished=self.onFinished,
+                onError=self.onError,
+            )
+        except SpineError as error:
+            self.onError(error)
+        except Exception:
+            self.onError(SpineError("The segmentation could not begin.", "The Python console says why."))
+            raise
+
+    def onCancel(self) -> None:
+        if self.isRunning:
+            self.ui.statusLabel.text = _("Cancelling")
+            self.logic.cancel()
+
+    def onProgress(self, fraction: float, message: str) -> None:
+        self.ui.progressBar.value = round(100 * fraction)
+        self.say(message)
+        self.updateButtons()
+
+    def onFinished(self, segmentationNode: Any, result: SpineResult) -> None:
+        self.isRunning = False
+        if self.parameters is not None:
+            self.parameters.outputSegmentation = segmentationNode
+        self.say(result_view.sentence_of(result))
+        self._showResult(result, segmentationNode)
+        self.updatePanel()
+
+    def onError(self, error: SpineError) -> None:
+        self.isRunning = False
+        self.say(str(error), failed=not isinstance(error, Cancelled))
+        self.updateButtons()
+        if not isinstance(error, Cancelled):
+            slicer.util.errorDisplay(f"{error.sentence}\n\n{error.hint}", windowTitle=self.TITLE)
+
+    def onShow(self) -> None:
+        views.show_on_views(self.parameters.inputVolume, self.parameters.outputSegmentation)
+
+    def onEdit(self) -> None:
+        views.open_segment_editor(self.parameters.inputVolume, self.parameters.outputSegmentation)
+
+    def say(self, message: str, failed: bool = False) -> None:
+        """One line for the user, kept in the log."""
+        self.ui.statusLabel.visible = True
+        self.ui.statusLabel.text = message
+        self.ui.statusLabel.styleSheet = "color: #c62828;" if failed else ""
+        self.ui.logText.appendPlainText(message)
+
+    def updateButtons(self) -> None:
+        ui, chosen = self.ui, self.parameters
+        problem = self.problem() if chosen is not None else ""
+        ui.segmentButton.enabled = chosen is not None and not self.isRunning and not problem
+        ui.segmentButton.toolTip = problem or self.PURPOSE
+        ui.inputsButton.enabled = not self.isRunning
+        ui.progressArea.visible = self.isRunning
+        shown = chosen is not None and chosen.outputSegmentation is not None and chosen.inputVolume is not None
+        ui.showButton.enabled = ui.editButton.enabled = shown and not self.isRunning
+
+    def _showResult(self, result: SpineResult | None, segmentationNode: Any = None) -> None:
+        self.ui.resultsButton.collapsed = result is None
+        self.ui.warningsLabel.text = "\n".join(result.warnings) if result is not None else ""
+        self.ui.warningsLabel.visible = bool(self.ui.warningsLabel.text)
+        self.fillTable(result, segmentationNode)
