@@ -2,6 +2,7 @@
 """DICOM scans, CT or MR: a folder with the slices of one series, or one multi-frame ("enhanced") file."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,17 +57,20 @@ def holds_scan(files: Sequence[Path]) -> bool:
     if len(files) < 2:
         return False
     try:
-        headers = (read_header(path, READ_TAGS) for path in files)
-        first = next((header for header in headers if "Rows" in header and not is_localizer(header)), None)
+        with _legible(files[0]):
+            headers = (read_header(path, READ_TAGS) for path in files)
+            first = next((header for header in headers if "Rows" in header and not is_localizer(header)), None)
+            return first is not None and first.get("Modality") in SCANS and _frames(first) == 1
     except InputError:
         return False
-    return first is not None and first.get("Modality") in SCANS and _frames(first) == 1
 
 
 def read_dicom_file(path: Path) -> Volume:
     """One DICOM file: a radiograph, or a whole scan in many frames."""
-    header = read_header(path, READ_TAGS)
-    if _frames(header) > 1 and "PerFrameFunctionalGroupsSequence" in header and header.get("Modality") in SCANS:
+    with _legible(path):
+        header = read_header(path, READ_TAGS)
+        frames = _frames(header)
+    if frames > 1 and "PerFrameFunctionalGroupsSequence" in header and header.get("Modality") in SCANS:
         return _read_scan(path.name, {path: header})
     return read_dicom(path)
 
@@ -85,11 +89,6 @@ def read_series(folder: Path, files: Sequence[Path]) -> Volume:
             f"{name} is a folder without DICOM images.",
             "Give one file, the folder of one DICOM scan, or use batch for a whole folder.",
         )
-    if len(headers) == 1 and _frames(next(iter(headers.values()))) == 1:
-        raise InputError(
-            f"{name} holds a single image: a film, a localizer or one slice of a scan.",
-            "Give a film as a file, or the folder that holds all slices of the scan.",
-        )
     scan = {path: header for path, header in headers.items() if not is_localizer(header)} or headers
     series = {str(header.get("SeriesInstanceUID")) for header in scan.values()}
     if len(series) > 1:
@@ -103,20 +102,33 @@ def read_series(folder: Path, files: Sequence[Path]) -> Volume:
 def _read_scan(name: str, headers: dict[Path, "Dataset"]) -> Volume:
     first = next(iter(headers.values()))
     modality = SCANS.get(str(first.get("Modality", "")))
+    with _legible(next(iter(headers))):
+        if len(headers) == 1 and _frames(first) == 1:
+            raise _single_image(name)
     if modality is None or is_localizer(first):
         raise InputError(
             f"The DICOM images in {name} are not a CT or MR scan.",
             "Give a film as a file by itself, or use batch for a whole folder.",
         )
-    slices = [each for path, header in headers.items() for each in _slices_of(path, header)]
+    slices: list[Slice] = []
+    for path, header in headers.items():
+        with _legible(path):
+            slices += _slices_of(path, header)
     if len(slices) < 2:
-        raise InputError(
-            f"{name} holds a single slice of a scan.", "Give the folder that holds all slices of the scan."
-        )
+        raise _single_image(name)
     check_size(Path(name), (*slices[0].size[::-1], len(slices)))
     ordered, affine = stack(name, slices)
     source: dict[str, Any] = {tag: str(first[tag].value) for tag in KEPT_TAGS if tag in first}
     return Volume(_voxels(ordered, headers), affine, modality, None, True, source)
+
+
+@contextmanager
+def _legible(path: Path) -> Iterator[None]:
+    """Headers are parsed only when they are looked at, and may hold letters where numbers belong."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
+        raise damaged(path, "DICOM") from error
 
 
 def _frames(header: "Dataset") -> int:
@@ -150,6 +162,13 @@ def _values(groups: Sequence["Dataset"], tag: str, group: str) -> np.ndarray:
             values = np.array([float(value) for value in item.get(tag)])
             return values if np.isfinite(values).all() else np.zeros(0)
     return np.zeros(0)
+
+
+def _single_image(name: str) -> InputError:
+    return InputError(
+        f"{name} holds a single image: a film, a localizer or one slice of a scan.",
+        "Give a film as a file, or the folder that holds all slices of the scan.",
+    )
 
 
 def _no_place(path: Path) -> InputError:

@@ -213,6 +213,16 @@ def test_a_slice_cut_short_is_called_incomplete(tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("good", "bad"), [(b"0.9\\0.7", b"0.x\\0.7"), (b"-60\\", b"-6\\\\")])
+def test_letters_where_numbers_belong_are_called_damaged(tmp_path, good, bad):
+    path = write_ct(tmp_path, stored_scan(), STRAIGHT, ImageOrientationPatient=[1, 0, 0, 0, 1, 0])[2]
+    content = path.read_bytes()
+    assert good in content
+    path.write_bytes(content.replace(good, bad))
+    sentence = _refusal(tmp_path)
+    assert path.name in sentence
+
+
 def test_an_absurdly_large_series_is_refused_before_it_is_loaded(tmp_path):
     write_ct(tmp_path, stored_scan((2, 2, 3)), STRAIGHT, Rows=40_000, Columns=40_000)
     assert "more than the 2000 million allowed" in _refusal(tmp_path)

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training on scans: patches and their truth, losses, schedules, and a whole small run to a usable bundle."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from SpineLib.core.errors import InputError
+from SpineLib.labelling.channels import COORDINATES, OFFSET_UNIT_MM
+from SpineLib.models.loader import load
+from SpineLib.training.scan.cases import TrainingScan, shrunk
+from SpineLib.training.scan.config import is_scan_config, read_scan_config
+from SpineLib.training.scan.intensity import altered
+from SpineLib.training.scan.patches import central_patch, cut, draw_patch, mirrored
+from SpineLib.training.scan.run import train
+from SpineLib.training.scan.schedules import S4
+from SpineLib.training.scan.targets import TARGETS, UNKNOWN_PART
+
+CONFIGS = Path(__file__).parents[2] / "SpineLib" / "training" / "configs"
+SCAN_CONFIGS = [path for path in sorted(CONFIGS.glob("*.json")) if is_scan_config(path)]
+
+
+def small_scan(parts_known: bool = True) -> TrainingScan:
+    """Two vertebrae, L1 (20) above L2 (21), a disc between, a fracture in L1."""
+    truth = np.zeros((3, 20, 24, 32), np.uint8)
+    truth[0, 6:14, 6:14, 18:26], truth[0, 6:14, 6:14, 4:12], truth[0, 6:14, 6:14, 12:18] = 20, 21, 102
+    truth[1, 6:14, 6:14, 4:26] = 1
+    truth[0, 9:11, 14:20, 20:24], truth[1, 9:11, 14:20, 20:24] = 20, 2
+    truth[2, 6:9, 6:9, 20:22] = 1
+    voxels = (truth[0].astype(np.int16) * 10) - 200
+    centers = {20: np.array([9.5, 9.5, 21.5], np.float32), 21: np.array([9.5, 9.5, 7.5], np.float32)}
+    return TrainingScan(voxels, truth, centers, True, {20: 2}, parts_known)
+
+
+def test_there_are_configurations_and_all_are_usable() -> None:
+    assert {path.stem for path in SCAN_CONFIGS} >= {"ct_localizer", "ct_spine", "ct_fracture"}
+    for path in SCAN_CONFIGS:
+        config = read_scan_config(path)
+        assert config.id == path.stem
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [({"target": "nonsense"}, "no target"), ({"schedule": "x"}, "no schedule"), ({"patches": 3}, "unexpected keyword")],
+)
+def test_a_broken_configuration_is_told(tmp_path: Path, change: dict, told: str) -> None:
+    content = {**json.loads((CONFIGS / "ct_spine.json").read_text()), **change}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=told):
+        read_scan_config(path)
+
+
+def test_shrinking_keeps_voxel_centers_where_they_are() -> None:
+    ramp = np.add.outer(np.add.outer(3 * np.arange(20), -2 * np.arange(16)), 5 * np.arange(12)).astype(np.int16)
+    affine = np.diag([-2.0, -2.0, 2.0, 1.0])
+    small, coarse = shrunk(ramp, affine, 2)
+    np.testing.assert_array_equal(small[1:-1, 1:-1, 1:-1], ramp[::2, ::2, ::2][1:-1, 1:-1, 1:-1])
+    np.testing.assert_array_equal(coarse @ [3, 2, 1, 1], affine @ [6, 4, 2, 1])
+
+
+def test_the_way_to_the_center_leads_there_also_in_a_mirror() -> None:
+    patch = central_patch(small_scan(), (20, 24, 32))
+    for each in (patch, mirrored(patch)):
+        parts, ways, vertebra = TARGETS["parts"].encode(each, 2.0)
+        for label in (20, 21):
+            where = np.argwhere(each.labels == label)
+            reached = where + ways.numpy()[(slice(None), *where.T)].T * OFFSET_UNIT_MM / 2.0
+            np.testing.assert_allclose(reached, np.tile(each.centers[label], (len(where), 1)), atol=1e-4)
+        assert set(np.unique(parts[vertebra])) == {1, 2}
+        assert (parts.numpy()[each.labels == 102] == 3).all()
+
+
+def test_a_mirror_exchanges_left_and_right_only() -> None:
+    patch = central_patch(small_scan(), (20, 24, 32))
+    there = mirrored(patch)
+    np.testing.assert_array_equal(there.voxels, patch.voxels[::-1])
+    np.testing.assert_array_equal(there.labels, patch.labels[::-1])
+    assert there.centers[20][0] == 19 - patch.centers[20][0]
+    np.testing.assert_array_equal(mirrored(there).voxels, patch.voxels)
+
+
+def test_beyond_the_scan_there_is_air_and_nothing_else() -> None:
+    patch = cut(small_scan(), np.array([10, 10, 20]), (20, 20, 20))
+    assert patch.voxels.shape == (20, 20, 20)
+    assert (patch.voxels[10:] == -1000).all() and not patch.labels[10:].any()
+    np.testing.assert_array_equal(patch.voxels[:10, :14, :12], small_scan().voxels[10:, 10:, 20:])
+    np.testing.assert_allclose(patch.centers[20], [-0.5, -0.5, 1.5])
+
+
+def test_patches_are_drawn_around_what_they_shall_show() -> None:
+    rng = np.random.default_rng(0)
+    shown = [draw_patch(small_scan(), (8, 8, 8), rng, 2).fractured.any() for _ in range(60)]
+    anywhere = [draw_patch(small_scan(), (8, 8, 8), rng).fractured.any() for _ in range(60)]
+    assert sum(shown) > 40 > sum(anywhere)
+
+
+def answer_for(target: str, truth: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    """The perfect answer to a truth without batch axis, with one."""
+    if target == "levels":
+        places = truth[0]
+        spine = torch.where(places > 0, 9.0, -9.0)
+        return torch.stack([spine, (places - 14) / 8, torch.full_like(places, -3)])[None]
+    if target == "fractures":
+        return (truth[0] * 18 - 9)[None]
+    one_hot = torch.nn.functional.one_hot(truth[0], 5).movedim(-1, 0) * 20.0
+    return torch.cat([one_hot, truth[1]])[None]
+
+
+@pytest.mark.parametrize("target", sorted(TARGETS))
+def test_the_right_answer_scores_one_and_costs_least(target: str) -> None:
+    patch = central_patch(small_scan(), (20, 24, 32))
+    truth = TARGETS[target].encode(patch, 2.0)
+    batched = tuple(each[None] for each in truth)
+    right = answer_for(target, truth)
+    wrong = right.roll(4, -1)
+    scores = {name: value for name, value in TARGETS[target].scores(right, *batched).items() if np.isfinite(value)}
+    assert scores and all(value == pytest.approx(1) for value in scores.values())
+    assert TARGETS[target].loss(right, *batched) + 0.1 < TARGETS[target].loss(wrong, *batched)
+    worse = TARGETS[target].scores(wrong, *batched)
+    assert min(worse[name] for name in scores) < 0.8
+
+
+def test_levels_are_places_along_the_spine() -> None:
+    (places,) = TARGETS["levels"].encode(central_patch(small_scan(), (20, 24, 32)), 5.0)
+    assert set(places.unique().tolist()) == {0.0, COORDINATES["L1"], COORDINATES["L2"]}
+
+
+def test_unknown_parts_are_learned_as_a_vertebra_of_either_part() -> None:
+    patch = central_patch(small_scan(parts_known=False), (20, 24, 32))
+    parts, *others = (each[None] for each in TARGETS["parts"].encode(patch, 2.0))
+    assert (parts == UNKNOWN_PART).any()
+
+    def loss(body: float, posterior: float, nothing: float) -> float:
+        answer = torch.zeros(1, 8, 20, 24, 32)
+        for channel, value in enumerate((nothing, body, posterior)):
+            answer[:, channel] = torch.where(parts == UNKNOWN_PART, value, 0.0)
+        return float(TARGETS["parts"].loss(answer, parts, *others))
+
+    assert loss(9, 0, 0) == pytest.approx(loss(0, 9, 0), abs=1e-4)
+    assert loss(9, 0, 0) + 0.1 < loss(0, 0, 9)
+
+
+def test_altered_values_keep_shape_and_place() -> None:
+    voxels = torch.full((24, 24, 24), -1000.0)
+    voxels[8:16, 8:16, 8:16] = 400.0
+    for seed in range(30):
+        found = altered(voxels.clone(), np.random.default_rng(seed), 0.0)
+        assert found.shape == voxels.shape and found.isfinite().all()
+        bright = torch.nonzero(found > found.median() + 700).float().mean(0)
+        assert (bright - 11.5).abs().max() < 1.6
+
+
+def test_s4_lowers_the_rate_on_a_plateau_and_ends_after_five() -> None:
+    config = replace(read_scan_config(CONFIGS / "ct_fracture.json"), learning_rate=1e-3)
+    schedule = S4(torch.nn.Linear(2, 2), config)
+    rates = []
+    for loss in (1.0, 0.8, 0.9, 0.9, 0.9, 0.9):
+        schedule.judge(loss)
+        rates.append(schedule.optimizer.param_groups[0]["lr"])
+    assert rates[:4] == [1e-3] * 4
+    assert rates[4] == pytest.approx(4e-4)
+    assert not schedule.is_over
+    schedule.judge(0.9)
+    assert schedule.is_over
+
+
+def tiny_config(folder: Path, steps: int) -> Path:
+    content = {
+        "kind": "scan",
+        "id": "tiny",
+        "target": "parts",
+        "network": {"name": "subvoxel_unet", "options": {"features": [4, 4, 4, 4, 4, 4]}},
+        "spacing_mm": 3.0,
+        "patch": [32, 32, 32],
+        "synthetic": {"training": 2, "validation": 1, "options": {"shape": [32, 32, 40], "spacing_mm": [3, 3, 3]}},
+        "steps": steps,
+        "validate_every": 2,
+        "learning_rate": 0.01,
+    }
+    path = folder / "tiny.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_a_run_makes_a_bundle_and_a_stopped_one_goes_on(tmp_path: Path) -> None:
+    """Stopped after its second checkpoint and called again, it ends where an uninterrupted run ends."""
+
+    def stop(share: float, message: str) -> None:
+        if message.startswith("step 4"):
+            raise KeyboardInterrupt
+
+    config = tiny_config(tmp_path, 6)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, None, tmp_path / "stopped", stop)
+    bundles = [load(train(config, None, tmp_path / name)) for name in ("stopped", "whole")]
+    first, second = (bundle.network.state_dict() for bundle in bundles)
+    assert all(torch.allclose(first[name], second[name], atol=1e-3) for name in first)
+    metadata = bundles[0].metadata
+    assert metadata["input"] == {"spacing_mm": 3.0, "patch": [32, 32, 32]}
+    assert bundles[0].network(torch.zeros(1, 1, 32, 32, 32)).shape == (1, 8, 32, 32, 32)
+    lines = (tmp_path / "stopped" / "curves.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [2, 4, 6]
+    assert (tmp_path / "stopped" / "tiny" / "training" / "curves.png").is_file()
