@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tutorial's picture: the panel after one click on the sample film, drawn by the test host.
+"""The tutorial's pictures: the panels after one click on the sample film and on a synthetic CT, drawn by the test host.
 
-Usage: make_panel_picture.py, after `make test` has installed what the test host needs.
+Usage: make_panel_picture.py [film] [fracture], after `make test` has installed what the test host needs; both without.
 """
 
 import sys
@@ -11,9 +11,10 @@ import numpy as np
 from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-SCREENSHOT = Path(__file__).resolve().parent / "Screenshots" / "panel.png"
-PANEL_PX = (460, 760)
-LONGEST_WAIT_S = 120
+SCREENSHOTS = Path(__file__).resolve().parent / "Screenshots"
+FILM_PANEL_PX, FRACTURE_PANEL_PX = (460, 760), (600, 900)
+LONGEST_WAIT_S = 600
+CT_SEED = 5
 sys.path.insert(0, str(REPOSITORY / "Testing" / "Host"))
 
 
@@ -21,22 +22,77 @@ def main() -> None:
     import slicer_host
 
     host = slicer_host.start()
+    pictures = {"film": film_picture, "fracture": fracture_picture}
+    for name in sys.argv[1:] or pictures:
+        pictures[name](host)
+    host.close_modules()
+
+
+def film_picture(host) -> None:
     host.load_modules(REPOSITORY / "SpineSegmentation")
     panel = host.open_module("SpineSegmentation")
 
     import SampleData
 
     film = SampleData.SampleDataLogic().downloadSamples("SpinePhantomFilm")
-    panel.ui.inputSelector.setCurrentNode(film)
+    segment(panel, film, host)
+    view = host.app.layoutManager().slice_views["Red"]
+    view.show(film)
+    side_by_side(panel_picture(panel, FILM_PANEL_PX, host), picture_of(view)).save(
+        SCREENSHOTS / "panel.png", optimize=True
+    )
+    host.clear()
+
+
+def fracture_picture(host) -> None:
+    host.load_modules(REPOSITORY / "SpineFracture")
+    panel = host.open_module("SpineFracture")
+    segment(panel, synthetic_ct(), host)
+    panel.ui.showButton.click()
+    panel.onRow(0)
+    views = host.app.layoutManager()
+    fit_sagittal(views.slice_views["Yellow"])
+    side_by_side(
+        panel_picture(panel, FRACTURE_PANEL_PX, host),
+        picture_of(views.three_d_view),
+        picture_of(views.slice_views["Yellow"]),
+    ).save(SCREENSHOTS / "fracture-panel.png", optimize=True)
+    host.clear()
+
+
+def synthetic_ct():
+    """A CT of a made-up person, from the middle thoracic spine downward, with a fracture."""
+    import slicer
+
+    from SpineLib.synthesis.ct.case import make_case
+    from SpineLib.synthesis.ct.options import CtOptions
+
+    options = CtOptions((112, 112, 150), (1.8, 1.8, 2.0), 0.0, "T12", "usual", "wedge", False, False)
+    case = make_case(CT_SEED, options)
+    node = slicer.util.addVolumeFromArray(case.voxels.transpose(2, 1, 0), case.affine, "SyntheticCT")
+    node.CreateDefaultDisplayNodes()
+    display = node.GetDisplayNode()
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevel(1200, 250)
+    return node
+
+
+def segment(panel, volume, host) -> None:
+    panel.ui.inputSelector.setCurrentNode(volume)
     panel.ui.segmentButton.click()
     host.wait_until(lambda: not panel.isRunning, LONGEST_WAIT_S)
-    side_by_side(panel_picture(panel, host), view_picture(film, host)).save(SCREENSHOT, optimize=True)
-    host.close_modules()
 
 
-def panel_picture(panel, host) -> Image.Image:
+def fit_sagittal(view) -> None:
+    """Fill the view with the scan's height, at the place it shows."""
+    offset = view.logic.GetSliceOffset()
+    view.logic.FitSliceToBackground()
+    view.logic.SetSliceOffset(offset)
+
+
+def panel_picture(panel, size_px, host) -> Image.Image:
     window = panel.parent
-    window.resize(*PANEL_PX)
+    window.resize(*size_px)
     window.show()
     host.app.processEvents()
     shot = window.grab().toImage().convertToFormat(window.grab().toImage().Format.Format_RGB888)
@@ -44,17 +100,18 @@ def panel_picture(panel, host) -> Image.Image:
     return Image.fromarray(rows[:, : 3 * shot.width()].reshape(shot.height(), shot.width(), 3).copy())
 
 
-def view_picture(film, host) -> Image.Image:
-    view = host.app.layoutManager().slice_views["Red"]
-    view.show(film)
+def picture_of(view) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(view.picture()))
 
 
-def side_by_side(panel: Image.Image, view: Image.Image) -> Image.Image:
-    view = view.resize((round(view.width * panel.height / view.height), panel.height), Image.LANCZOS)
-    sheet = Image.new("RGB", (panel.width + view.width, panel.height))
+def side_by_side(panel: Image.Image, *views: Image.Image) -> Image.Image:
+    """The panel, and beside it the views, one upon the other, together as high."""
+    high = panel.height // len(views)
+    scaled = [view.resize((round(view.width * high / view.height), high), Image.LANCZOS) for view in views]
+    sheet = Image.new("RGB", (panel.width + max(view.width for view in scaled), panel.height))
     sheet.paste(panel, (0, 0))
-    sheet.paste(view, (panel.width, 0))
+    for number, view in enumerate(scaled):
+        sheet.paste(view, (panel.width, number * high))
     return sheet.quantize(256)
 
 

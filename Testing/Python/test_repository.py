@@ -137,6 +137,7 @@ def test_every_spine_command_of_the_readme_exists(line: str, capsys: pytest.Capt
 def test_the_tutorial_names_what_the_panel_shows() -> None:
     tutorial = README.split("### Tutorial")[1].split("\n### ")[0]
     sources = ["SpineSegmentation/Resources/UI/SpineSegmentation.ui", "SpineSegmentation/SpineSegmentation.py"]
+    sources += ["SpineFracture/Resources/UI/SpineFracture.ui", "SpineFracture/SpineFracture.py"]
     sources += ["SpineLib/scene/sample_data.py", "SpineLib/scene/model_choice.py"]
     shown = "\n".join((REPOSITORY / name).read_text(encoding="utf-8") for name in sources)
     named = set(re.findall(r"\*\*(.+?)\*\*", tutorial)) - {"Sample Data"}
