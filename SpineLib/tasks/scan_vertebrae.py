@@ -23,6 +23,8 @@ NEAR_MM = 15.0
 LINE_MM = 60.0
 """Pieces of spine farther than this from all others belong to no spine."""
 LEAST_CONFIDENCE = 0.6
+FRAGMENT_SHARE = 0.35
+"""An atlas has half the bone of an axis; a vertebra far smaller than its neighbors is a piece of one of them."""
 SACRUM_NEAR_MM = 55.0
 """From the center of the lowest vertebra to the nearest point of the sacrum, at most, where the two touch."""
 
@@ -79,11 +81,38 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
         model.bundle.network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
     )
     found = find_instances(voxels.where, voxels.votes, voxels.shares, grid.spacing_mm, grid.shape)
-    credible = _most_credible([instance for instance in found if instance.confidence >= LEAST_CONFIDENCE])
+    sure = [instance for instance in found if instance.confidence >= LEAST_CONFIDENCE]
+    credible = most_credible(without_fragments(sure, coarse_border(grid, coarse.grid)))
     return FineSpine(grid, voxels, credible, _names(credible, voxels, grid, coarse))
 
 
-def _most_credible(instances: "list[Instance]") -> "list[Instance]":
+def without_fragments(instances: "list[Instance]", border: np.ndarray) -> "list[Instance]":
+    """Without those much smaller than their neighbors that the scan's border does not cut.
+
+    border: bool `(I, J, K)`, where the scan ends.
+    """
+    sizes = np.array([len(instance.where) for instance in instances], float)
+    kept = []
+    for number, instance in enumerate(instances):
+        near = np.delete(sizes, number)[max(0, number - 2) : number + 2]
+        is_cut = border[tuple(instance.where.T)].any()
+        if is_cut or not len(near) or sizes[number] >= FRAGMENT_SHARE * np.median(near):
+            kept.append(instance)
+    return kept
+
+
+def coarse_border(grid: "ScanGrid", whole: "ScanGrid") -> np.ndarray:
+    """Voxels of a grid within a coarse voxel of where the other, which covers the scan, ends."""
+    first = whole.indices(grid.points(np.zeros((1, 3))))[0]
+    step = grid.spacing_mm / whole.spacing_mm
+    near = []
+    for start, size, length in zip(first, grid.shape, whole.shape, strict=True):
+        place = start + step * np.arange(size)
+        near.append((place < 1) | (place > length - 2))
+    return near[0][:, None, None] | near[1][:, None] | near[2]
+
+
+def most_credible(instances: "list[Instance]") -> "list[Instance]":
     """No more than a spine has, in the same order: the surest ones."""
     from SpineLib.labelling.naming import MOST_VERTEBRAE
 
