@@ -144,7 +144,7 @@ def _looks(instance: "Instance", grid: "ScanGrid", coarse: CoarseSpine) -> np.nd
 
 def _is_on_sacrum(lowest_mm: np.ndarray, voxels: "VertebraVoxels", grid: "ScanGrid") -> bool:
     """Whether the sacrum begins where the next vertebra would."""
-    from SpineLib.labelling.channels import PARTS
+    from SpineLib.networks.ct_channels import PARTS
 
     sacrum = np.argwhere(voxels.parts == PARTS.index("sacrum"))
     if len(sacrum) * grid.spacing_mm**3 < LEAST_SPINE_MM3:

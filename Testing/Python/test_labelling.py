@@ -4,9 +4,9 @@
 import numpy as np
 import pytest
 
-from SpineLib.labelling.channels import COORDINATES, LEVELS
 from SpineLib.labelling.instances import find_instances
 from SpineLib.labelling.naming import KINDS, looks_of, name_vertebrae
+from SpineLib.networks.ct_channels import COORDINATES, LEVELS
 
 SPACING_MM = 1.5
 SHAPE = (60, 60, 200)

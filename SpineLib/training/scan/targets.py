@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM
-from SpineLib.labelling.channels import (
+from SpineLib.networks.ct_channels import (
     COORDINATE_MIDDLE,
     COORDINATE_UNIT,
     COORDINATES,
