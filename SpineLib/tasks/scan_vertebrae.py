@@ -23,6 +23,8 @@ NEAR_MM = 15.0
 LINE_MM = 60.0
 """Pieces of spine farther than this from all others belong to no spine."""
 LEAST_CONFIDENCE = 0.6
+UNSEEN_WEIGHT = 0.15
+"""Of a vertebra that only the fine network sees, beside 1 and more for those the localizer sees as well."""
 FRAGMENT_SHARE = 0.35
 """An atlas has half the bone of an axis; a vertebra far smaller than its neighbors is a piece of one of them."""
 SACRUM_NEAR_MM = 55.0
@@ -82,8 +84,36 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
     )
     found = find_instances(voxels.where, voxels.votes, voxels.shares, grid.spacing_mm, grid.shape)
     sure = [instance for instance in found if instance.confidence >= LEAST_CONFIDENCE]
-    credible = most_credible(without_fragments(sure, coarse_border(grid, coarse.grid)))
+    whole = without_fragments(sure, coarse_border(grid, coarse.grid))
+    credible = most_credible(_in_one_row(whole, grid, coarse))
     return FineSpine(grid, voxels, credible, _names(credible, voxels, grid, coarse))
+
+
+def _in_one_row(instances: "list[Instance]", grid: "ScanGrid", coarse: CoarseSpine) -> "list[Instance]":
+    """Those that make up one spine; what the localizer saw, too, weighs more."""
+    from SpineLib.labelling.chain import weightiest_row
+
+    if not instances:
+        return []
+    centers = grid.points(np.array([instance.center for instance in instances]))
+    # A large vertebra speaks for itself no more than a middling one: the row is about their number.
+    most = float(np.median([len(instance.where) for instance in instances]))
+    weights = [
+        min(len(instance.where), most) * instance.confidence * (UNSEEN_WEIGHT + _seen_share(instance, grid, coarse))
+        for instance in instances
+    ]
+    return [instances[number] for number in weightiest_row(centers, weights)]
+
+
+def _seen_share(instance: "Instance", grid: "ScanGrid", coarse: CoarseSpine) -> float:
+    """Share of a vertebra's voxels that the localizer takes for spine."""
+    return float(coarse.spine[_coarse_places(instance, grid, coarse)].mean())
+
+
+def _coarse_places(instance: "Instance", grid: "ScanGrid", coarse: CoarseSpine) -> tuple[np.ndarray, ...]:
+    """Indices of the coarse grid for a sample of a vertebra's voxels."""
+    places = np.rint(coarse.grid.indices(grid.points(instance.where[::4]))).astype(int)
+    return tuple(np.clip(places, 0, np.array(coarse.grid.shape) - 1).T)
 
 
 def without_fragments(instances: "list[Instance]", border: np.ndarray) -> "list[Instance]":
@@ -136,8 +166,7 @@ def _looks(instance: "Instance", grid: "ScanGrid", coarse: CoarseSpine) -> np.nd
     """How well a vertebra's voxels look like each level to the localizer."""
     from SpineLib.labelling.naming import looks_of
 
-    places = np.rint(coarse.grid.indices(grid.points(instance.where[::4]))).astype(int)
-    where = tuple(np.clip(places, 0, np.array(coarse.grid.shape) - 1).T)
+    where = _coarse_places(instance, grid, coarse)
     seen = coarse.levels.spreads[where] > 0
     return looks_of(coarse.levels.places[where][seen], coarse.levels.spreads[where][seen])
 
