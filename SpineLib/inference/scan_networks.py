@@ -12,7 +12,7 @@ from SpineLib.inference.attempts import Attempt, Change, Forward, carry_out
 from SpineLib.inference.device import Device
 from SpineLib.inference.scan_input import network_values
 from SpineLib.inference.windows import Size, plan, run
-from SpineLib.labelling.channels import (
+from SpineLib.networks.ct_channels import (
     COORDINATE_MIDDLE,
     COORDINATE_UNIT,
     LOCALIZER_CHANNELS,
@@ -26,7 +26,7 @@ OVERLAP = 0.25
 @dataclass(frozen=True)
 class CoarseLevels:
     """spine: bool `(I, J, K)`. places, spreads: float32 `(I, J, K)`, each voxel's place along the spine in steps of
-    vertebrae (`labelling.channels.COORDINATES`) and how uncertain that is; 0 where no spine is."""
+    vertebrae (`networks.ct_channels.COORDINATES`) and how uncertain that is; 0 where no spine is."""
 
     spine: np.ndarray
     places: np.ndarray

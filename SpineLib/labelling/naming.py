@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from SpineLib.core.anatomy import VERTEBRAE
-from SpineLib.labelling.channels import COORDINATES, LEVELS
+from SpineLib.networks.ct_channels import COORDINATES, LEVELS
 
 _USUAL = tuple(vertebra.name for vertebra in VERTEBRAE[:24])
 KINDS: tuple[tuple[tuple[str, ...], float], ...] = (

@@ -83,7 +83,7 @@ def find(
 def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
     """The vertebrae with masks of the scan's own voxels."""
     from SpineLib.inference.scan_grid import mask_on
-    from SpineLib.labelling.channels import PARTS
+    from SpineLib.networks.ct_channels import PARTS
 
     found = []
     for instance, name in zip(fine.instances, fine.names, strict=True):
@@ -111,7 +111,7 @@ def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
 def structures_on(image: "sitk.Image", fine: FineSpine) -> tuple[Structure, ...]:
     """The sacrum and the discs, where there are any."""
     from SpineLib.inference.scan_grid import mask_on
-    from SpineLib.labelling.channels import PARTS
+    from SpineLib.networks.ct_channels import PARTS
 
     found = []
     for anatomy, part in ((SACRUM, "sacrum"), (DISC, "disc")):

@@ -23,6 +23,10 @@ NEAR_MM = 15.0
 LINE_MM = 60.0
 """Pieces of spine farther than this from all others belong to no spine."""
 LEAST_CONFIDENCE = 0.6
+UNSEEN_WEIGHT = 0.15
+"""Of a vertebra that only the fine network sees, beside 1 and more for those the localizer sees as well."""
+FRAGMENT_SHARE = 0.35
+"""An atlas has half the bone of an axis; a vertebra far smaller than its neighbors is a piece of one of them."""
 SACRUM_NEAR_MM = 55.0
 """From the center of the lowest vertebra to the nearest point of the sacrum, at most, where the two touch."""
 
@@ -79,11 +83,66 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
         model.bundle.network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
     )
     found = find_instances(voxels.where, voxels.votes, voxels.shares, grid.spacing_mm, grid.shape)
-    credible = _most_credible([instance for instance in found if instance.confidence >= LEAST_CONFIDENCE])
+    sure = [instance for instance in found if instance.confidence >= LEAST_CONFIDENCE]
+    whole = without_fragments(sure, coarse_border(grid, coarse.grid))
+    credible = most_credible(_in_one_row(whole, grid, coarse))
     return FineSpine(grid, voxels, credible, _names(credible, voxels, grid, coarse))
 
 
-def _most_credible(instances: "list[Instance]") -> "list[Instance]":
+def _in_one_row(instances: "list[Instance]", grid: "ScanGrid", coarse: CoarseSpine) -> "list[Instance]":
+    """Those that make up one spine; what the localizer saw, too, weighs more."""
+    from SpineLib.labelling.chain import weightiest_row
+
+    if not instances:
+        return []
+    centers = grid.points(np.array([instance.center for instance in instances]))
+    # A large vertebra speaks for itself no more than a middling one: the row is about their number.
+    most = float(np.median([len(instance.where) for instance in instances]))
+    weights = [
+        min(len(instance.where), most) * instance.confidence * (UNSEEN_WEIGHT + _seen_share(instance, grid, coarse))
+        for instance in instances
+    ]
+    return [instances[number] for number in weightiest_row(centers, weights)]
+
+
+def _seen_share(instance: "Instance", grid: "ScanGrid", coarse: CoarseSpine) -> float:
+    """Share of a vertebra's voxels that the localizer takes for spine."""
+    return float(coarse.spine[_coarse_places(instance, grid, coarse)].mean())
+
+
+def _coarse_places(instance: "Instance", grid: "ScanGrid", coarse: CoarseSpine) -> tuple[np.ndarray, ...]:
+    """Indices of the coarse grid for a sample of a vertebra's voxels."""
+    places = np.rint(coarse.grid.indices(grid.points(instance.where[::4]))).astype(int)
+    return tuple(np.clip(places, 0, np.array(coarse.grid.shape) - 1).T)
+
+
+def without_fragments(instances: "list[Instance]", border: np.ndarray) -> "list[Instance]":
+    """Without those much smaller than their neighbors that the scan's border does not cut.
+
+    border: bool `(I, J, K)`, where the scan ends.
+    """
+    sizes = np.array([len(instance.where) for instance in instances], float)
+    kept = []
+    for number, instance in enumerate(instances):
+        near = np.delete(sizes, number)[max(0, number - 2) : number + 2]
+        is_cut = border[tuple(instance.where.T)].any()
+        if is_cut or not len(near) or sizes[number] >= FRAGMENT_SHARE * np.median(near):
+            kept.append(instance)
+    return kept
+
+
+def coarse_border(grid: "ScanGrid", whole: "ScanGrid") -> np.ndarray:
+    """Voxels of a grid within a coarse voxel of where the other, which covers the scan, ends."""
+    first = whole.indices(grid.points(np.zeros((1, 3))))[0]
+    step = grid.spacing_mm / whole.spacing_mm
+    near = []
+    for start, size, length in zip(first, grid.shape, whole.shape, strict=True):
+        place = start + step * np.arange(size)
+        near.append((place < 1) | (place > length - 2))
+    return near[0][:, None, None] | near[1][:, None] | near[2]
+
+
+def most_credible(instances: "list[Instance]") -> "list[Instance]":
     """No more than a spine has, in the same order: the surest ones."""
     from SpineLib.labelling.naming import MOST_VERTEBRAE
 
@@ -107,15 +166,14 @@ def _looks(instance: "Instance", grid: "ScanGrid", coarse: CoarseSpine) -> np.nd
     """How well a vertebra's voxels look like each level to the localizer."""
     from SpineLib.labelling.naming import looks_of
 
-    places = np.rint(coarse.grid.indices(grid.points(instance.where[::4]))).astype(int)
-    where = tuple(np.clip(places, 0, np.array(coarse.grid.shape) - 1).T)
+    where = _coarse_places(instance, grid, coarse)
     seen = coarse.levels.spreads[where] > 0
     return looks_of(coarse.levels.places[where][seen], coarse.levels.spreads[where][seen])
 
 
 def _is_on_sacrum(lowest_mm: np.ndarray, voxels: "VertebraVoxels", grid: "ScanGrid") -> bool:
     """Whether the sacrum begins where the next vertebra would."""
-    from SpineLib.labelling.channels import PARTS
+    from SpineLib.networks.ct_channels import PARTS
 
     sacrum = np.argwhere(voxels.parts == PARTS.index("sacrum"))
     if len(sacrum) * grid.spacing_mm**3 < LEAST_SPINE_MM3:

@@ -108,7 +108,7 @@ def _monai(values: np.ndarray, model) -> np.ndarray:
     from monai.inferers import SlidingWindowInferer
 
     from SpineLib.inference.scan_input import network_values
-    from SpineLib.labelling.channels import PARTS
+    from SpineLib.networks.ct_channels import PARTS
 
     inferer = SlidingWindowInferer(model.window, sw_batch_size=2, overlap=0.25, mode="gaussian")
     with torch.inference_mode():

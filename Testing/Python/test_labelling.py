@@ -4,9 +4,10 @@
 import numpy as np
 import pytest
 
-from SpineLib.labelling.channels import COORDINATES, LEVELS
+from SpineLib.labelling.chain import weightiest_row
 from SpineLib.labelling.instances import find_instances
 from SpineLib.labelling.naming import KINDS, looks_of, name_vertebrae
+from SpineLib.networks.ct_channels import COORDINATES, LEVELS
 
 SPACING_MM = 1.5
 SHAPE = (60, 60, 200)
@@ -131,3 +132,33 @@ def test_no_vertebrae_no_names_and_too_many_are_refused() -> None:
     assert name_vertebrae(np.zeros((0, len(LEVELS))), np.zeros((0, 3)), False) == []
     with pytest.raises(ValueError, match="30 vertebrae"):
         name_vertebrae(np.ones((30, len(LEVELS))), line(30), False)
+
+
+def row_and_others(others: list[list[float]]) -> tuple[np.ndarray, list[int]]:
+    """Centers from the head downward, ten of a curved spine and some others, and which are the spine's."""
+    spine = [[10 * np.sin(n / 2), -5 * n, 300 - 30 * n] for n in range(10)]
+    centers = np.array([*spine, *others])
+    order = np.argsort(-centers[:, 2], kind="stable")
+    return centers[order], [int(place) for place in np.flatnonzero(order < 10)]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [[], [[90, 0, 20], [-90, 0, 20]], [[70, 60, 250], [70, 60, 225], [70, 60, 200]], [[4, -20, 210]], [[0, 0, 460]]],
+    ids=["nothing else", "hips", "a heart beside it", "a piece within it", "something far above"],
+)
+def test_the_spine_is_the_row(others: list[list[float]]) -> None:
+    centers, spine = row_and_others(others)
+    weights = [1.0 if number in spine else 0.6 for number in range(len(centers))]
+    row = weightiest_row(centers, weights)
+    assert set(spine) <= set(row)
+    assert len(row) <= len(spine) + (others == [[4, -20, 210]])
+
+
+def test_a_missed_vertebra_does_not_end_the_row() -> None:
+    centers, _ = row_and_others([])
+    assert weightiest_row(np.delete(centers, 5, axis=0), [1.0] * 9) == list(range(9))
+
+
+def test_no_vertebrae_no_row() -> None:
+    assert weightiest_row(np.zeros((0, 3)), []) == []

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from SpineLib.core.errors import InputError
-from SpineLib.labelling.channels import COORDINATES, OFFSET_UNIT_MM
 from SpineLib.models.loader import load
+from SpineLib.networks.ct_channels import COORDINATES, OFFSET_UNIT_MM
 from SpineLib.training.scan.cases import TrainingScan, shrunk
 from SpineLib.training.scan.config import is_scan_config, read_scan_config
 from SpineLib.training.scan.intensity import altered

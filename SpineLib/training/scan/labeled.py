@@ -12,7 +12,7 @@ from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress
 from SpineLib.datasets import load_scan_dataset
 from SpineLib.datasets.scan_case import ScanCase
-from SpineLib.labelling.channels import PARTS
+from SpineLib.networks.ct_channels import PARTS
 from SpineLib.training.scan.cases import write_case
 from SpineLib.training.scan.config import ScanConfig
 from SpineLib.training.scan.regrid import regridded

@@ -70,10 +70,13 @@ def _lengths(voxels: np.ndarray, where: tuple[slice, ...], size: tuple[int, ...]
 
 
 def _place_in(scan: TrainingScan, plane: int, rng: np.random.Generator) -> np.ndarray:
-    """A random voxel among those of the plane that are set, the middle of the scan where none is."""
+    """A random voxel of a random structure of the plane, so that large and common ones are not shown more often; the
+    middle of the scan where there is none."""
     step = 2
-    found = np.flatnonzero(scan.truth[plane][::step, ::step, ::step])
-    if not len(found):
+    seen = np.ascontiguousarray(scan.truth[plane][::step, ::step, ::step])
+    counts = np.bincount(seen.ravel())
+    counts[0] = 0
+    if not counts.any():
         return np.array(scan.voxels.shape) / 2
-    coarse = [-(-length // step) for length in scan.voxels.shape]
-    return np.array(np.unravel_index(rng.choice(found), coarse)) * step
+    found = np.flatnonzero(seen == rng.choice(np.flatnonzero(counts)))
+    return np.array(np.unravel_index(rng.choice(found), seen.shape)) * step

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM
-from SpineLib.labelling.channels import (
+from SpineLib.networks.ct_channels import (
     COORDINATE_MIDDLE,
     COORDINATE_UNIT,
     COORDINATES,
@@ -56,13 +56,15 @@ class Levels:
         (places,) = truth
         there = places > 0
         spine = there.float()
-        entropy = functional.binary_cross_entropy_with_logits(answer[:, 0], spine)
-        loss = entropy + _dice_loss(answer[:, 0].sigmoid(), spine)
+        weight = torch.tensor(10.0, device=answer.device)
+        entropy = functional.binary_cross_entropy_with_logits(answer[:, 0], spine, pos_weight=weight)
+        loss = 2 * entropy + _dice_loss(answer[:, 0].sigmoid(), spine)
         if not there.any():
             return loss
         steps = (answer[:, 1] * COORDINATE_UNIT + COORDINATE_MIDDLE - places)[there].abs()
         spread = answer[:, 2][there].clamp(-3, 3)
-        return loss + 0.3 * (steps * torch.exp(-spread) + spread).mean()
+        # Were the spread to weigh the steps, as a likelihood has it, sure places would drown all else.
+        return loss + 0.05 * steps.mean() + 0.03 * (steps.detach() * torch.exp(-spread) + spread).mean()
 
     def scores(self, answer: torch.Tensor, *truth: torch.Tensor) -> dict[str, float]:
         (places,) = truth

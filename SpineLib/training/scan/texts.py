@@ -6,7 +6,7 @@ from typing import Any
 
 from SpineLib import __version__
 from SpineLib.core.result import DISCLAIMER
-from SpineLib.labelling.channels import PARTS
+from SpineLib.networks.ct_channels import PARTS
 from SpineLib.training.scan.config import ScanConfig
 from SpineLib.training.scan.targets import TARGETS
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The order of the CT networks' output channels: training writes it, labeling reads it."""
+"""The order of the CT networks' output channels: training writes it, inference and labeling read it."""
 
 from SpineLib.core.anatomy import VERTEBRAE
 

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The CT tasks with the shipped models, from volume to result, on synthetic scans that they have not learned from."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from SpineLib import tasks
+from SpineLib.core.errors import Cancelled, InputError
+from SpineLib.core.result import SpineResult
+from SpineLib.core.volume import Volume
+from SpineLib.evaluation.overlap import dice
+from SpineLib.models import catalogue
+from SpineLib.synthesis.ct.case import SyntheticCT, make_case
+from SpineLib.synthesis.ct.options import CtOptions
+from SpineLib.tasks.ct_spine import NOTHING_FOUND
+from SpineLib.tasks.scan_image import NOT_HU
+
+LUMBAR = CtOptions(
+    shape=(96, 96, 120),
+    spacing_mm=(1.8, 1.8, 1.8),
+    tilt_deg=0.0,
+    level="L2",
+    variant="usual",
+    fracture="wedge",
+    implants=False,
+    randomized=False,
+)
+SEED = 4_000_003
+
+
+@cache
+def lumbar_case() -> SyntheticCT:
+    return make_case(SEED, LUMBAR)
+
+
+@cache
+def lumbar_result() -> SpineResult:
+    case = lumbar_case()
+    return tasks.run("fracture", Volume(case.voxels, case.affine, "ct"))
+
+
+def names(result: SpineResult) -> list[str]:
+    return [vertebra.level for vertebra in result.vertebrae]
+
+
+def whole_mask(result: SpineResult) -> np.ndarray:
+    mask = np.zeros(result.shape, bool)
+    for vertebra in result.vertebrae:
+        mask |= vertebra.mask.to_array()
+    return mask
+
+
+def test_models_for_ct_are_shipped() -> None:
+    for task in ("ct", "ct_localizer", "fracture"):
+        assert len(catalogue.entries(task)) == 1, task
+
+
+def test_a_scan_is_taken_for_a_ct() -> None:
+    assert tasks.choose(Volume(np.zeros((9, 9, 9)), np.eye(4), "ct")) == "ct"
+
+
+def test_vertebrae_are_named_and_lie_where_they_are() -> None:
+    case, result = lumbar_case(), lumbar_result()
+    complete = {each["level"]: each["label"] for each in case.truth["vertebrae"] if each["complete"]}
+    assert len(complete) >= 3
+    found = {vertebra.level: vertebra for vertebra in result.vertebrae}
+    assert set(complete) <= set(found)
+    for level, code in complete.items():
+        assert dice(found[level].mask.to_array(), case.labels == code) > 0.8, level
+        body = (case.labels == code) & (case.parts == 1)
+        assert dice(found[level].body.to_array(), body) > 0.8, level
+
+
+def test_centers_are_told_in_ras_mm() -> None:
+    truth = {each["level"]: each["center_ras_mm"] for each in lumbar_case().truth["vertebrae"] if each["complete"]}
+    for vertebra in lumbar_result().vertebrae:
+        if vertebra.level in truth:
+            assert np.linalg.norm(np.array(vertebra.landmarks["center"]) - truth[vertebra.level]) < 6
+
+
+def test_heights_are_measured() -> None:
+    truth = {each["level"]: each for each in lumbar_case().truth["vertebrae"] if each["complete"]}
+    measured = {each.levels[0]: each.value for each in lumbar_result().measurements if each.name == "height_posterior"}
+    shared = set(truth) & set(measured)
+    assert len(shared) >= 3
+    errors = [abs(measured[level] - truth[level]["heights_mm"]["posterior"]) for level in shared]
+    assert np.mean(errors) < 2.5
+
+
+def test_the_fractured_vertebra_is_the_most_suspicious_one() -> None:
+    (level,) = (each["level"] for each in lumbar_case().truth["vertebrae"] if each["fracture"])
+    grade = next(each["genant_grade"] for each in lumbar_case().truth["vertebrae"] if each["level"] == level)
+    suspects = sorted(lumbar_result().vertebrae, key=lambda vertebra: -vertebra.fracture.probability)
+    assert suspects[0].level == level
+    assert abs(suspects[0].fracture.genant_grade - grade) <= 1
+    outside = suspects[0].fracture.mask.to_array() & ~suspects[0].mask.to_array()
+    assert outside.sum() <= 0.2 * suspects[0].fracture.mask.count
+
+
+def test_a_scan_stored_another_way_round_gives_the_same() -> None:
+    """Axes exchanged and flipped, the affine accordingly: the same vertebrae at the same places."""
+    case, usual = lumbar_case(), lumbar_result()
+    turned = case.voxels.transpose(2, 0, 1)[::-1, :, ::-1]
+    to_usual = np.zeros((4, 4))
+    to_usual[2, 0], to_usual[0, 1], to_usual[1, 2], to_usual[3, 3] = -1, 1, -1, 1
+    to_usual[2, 3], to_usual[1, 3] = case.voxels.shape[2] - 1, case.voxels.shape[1] - 1
+    result = tasks.run("ct", Volume(turned, case.affine @ to_usual, "ct"))
+    assert names(result) == names(usual)
+    back = whole_mask(result)[::-1, :, ::-1].transpose(1, 2, 0)
+    assert dice(back, whole_mask(usual)) > 0.99
+
+
+def test_unsigned_values_are_understood() -> None:
+    case = lumbar_case()
+    result = tasks.run("ct", Volume((case.voxels + 1024).clip(0).astype(np.uint16), case.affine, "ct"))
+    assert names(result) == names(lumbar_result())
+    assert NOT_HU not in result.warnings
+    assert dice(whole_mask(result), whole_mask(lumbar_result())) > 0.98
+
+
+def test_a_water_phantom_has_no_spine() -> None:
+    i, j = np.ogrid[:100, :100]
+    voxels = np.full((100, 100, 60), -1000, np.int16)
+    voxels[(i - 50) ** 2 + (j - 50) ** 2 < 1600] = 0
+    voxels += np.random.default_rng(0).normal(0, 10, voxels.shape).astype(np.int16)
+    result = tasks.run("ct", Volume(voxels, np.diag([-2.5, -2.5, 2.5, 1.0]), "ct"))
+    assert result.is_empty
+    assert NOTHING_FOUND in result.warnings
+
+
+def test_a_film_is_refused() -> None:
+    with pytest.raises(InputError, match="radiograph"):
+        tasks.run("ct", Volume(np.zeros((100, 100, 1)), np.eye(4)))
+
+
+def test_a_cancel_is_heard() -> None:
+    def stop(share: float, message: str) -> None:
+        if message.startswith("Window"):
+            raise Cancelled()
+
+    case = lumbar_case()
+    with pytest.raises(Cancelled):
+        tasks.run("ct", Volume(case.voxels, case.affine, "ct"), progress=stop)
+
+
+def test_provenance_tells_the_model_and_the_seconds() -> None:
+    provenance = lumbar_result().provenance
+    assert provenance["model"]["id"] == "ct_fracture"
+    assert {"localize", "segment", "measure", "fractures"} <= set(provenance["seconds"])

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of the vertebrae found are believed."""
+
+import numpy as np
+
+from SpineLib.inference.scan_grid import ScanGrid
+from SpineLib.labelling.instances import Instance
+from SpineLib.labelling.naming import MOST_VERTEBRAE
+from SpineLib.tasks.scan_vertebrae import coarse_border, most_credible, without_fragments
+
+GRID = ScanGrid((40, 40, 120), 1.5, np.zeros(3))
+
+
+def vertebra(height: int, voxels: int, confidence: float = 0.9) -> Instance:
+    where = np.argwhere(np.ones((10, 10, -(-voxels // 100))))[:voxels] + np.array([15, 15, height])
+    return Instance(where.mean(axis=0), where, confidence)
+
+
+def test_a_piece_between_whole_vertebrae_is_left_out() -> None:
+    row = [vertebra(height, 900) for height in (100, 80, 40, 20)]
+    row.insert(2, vertebra(60, 200))
+    kept = without_fragments(row, np.zeros(GRID.shape, bool))
+    assert kept == [row[0], row[1], row[3], row[4]]
+
+
+def test_a_vertebra_that_the_border_cuts_may_be_small() -> None:
+    row = [vertebra(116, 200), *(vertebra(height, 900) for height in (90, 60, 30))]
+    border = coarse_border(GRID, ScanGrid((12, 12, 36), 5.0, np.zeros(3)))
+    assert border[:, :, -1].all() and not border[20, 20, 60]
+    assert without_fragments(row, border) == row
+
+
+def test_a_lone_vertebra_is_kept() -> None:
+    assert len(without_fragments([vertebra(50, 100)], np.zeros(GRID.shape, bool))) == 1
+
+
+def test_no_more_vertebrae_than_a_spine_has_the_surest_in_their_order() -> None:
+    row = [vertebra(3 * number, 100, 0.5 if number % 5 == 0 else 0.9) for number in range(30)]
+    kept = most_credible(row)
+    assert len(kept) == MOST_VERTEBRAE
+    assert [each for each in row if any(each is other for other in kept)] == kept
+    assert sum(each.confidence == 0.9 for each in kept) == 24
