@@ -45,6 +45,8 @@ def film_picture(host) -> None:
 
 
 def fracture_picture(host) -> None:
+    import slicer
+
     host.load_modules(REPOSITORY / "SpineFracture")
     panel = host.open_module("SpineFracture")
     segment(panel, synthetic_ct(), host)
@@ -52,6 +54,9 @@ def fracture_picture(host) -> None:
     panel.onRow(0)
     views = host.app.layoutManager()
     fit_sagittal(views.slice_views["Yellow"])
+    views.three_d_view.node.SetUseDepthPeeling(True)
+    views.three_d_view.node.SetBoxVisible(False)
+    views.three_d_view.fit(slicer.vtkMRMLCameraNode.Right)
     side_by_side(
         panel_picture(panel, FRACTURE_PANEL_PX, host),
         picture_of(views.three_d_view),

@@ -36,7 +36,7 @@ def fill_table(table: Any, rows: list[VertebraRow]) -> None:
             table.setItem(index, column, _item(text, column, row))
     header = table.horizontalHeader()
     header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-    header.setSectionResizeMode(len(HEADERS) - 1, qt.QHeaderView.Stretch)
+    header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
     table.resizeRowsToContents()
     height = sum(table.rowHeight(index) for index in range(min(len(rows), ROWS_SHOWN)))
     table.setFixedHeight(height + 48)
