@@ -38,7 +38,8 @@ class ScanConfig:
     patch; with `smallest_patch` three of five batches are smaller along each axis, down to that. batch_size: of one,
     some of torch's convolutions take a path on the CPU that is many times slower. dataset: name of the labeled scans
     given by --data, which are added to the synthetic ones; they make `real_share` of the patches. schedule: a line of
-    `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they are. steps: of the optimizer.
+    `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they are. distractor_share: of patches with
+    bright lumps beside the spine. steps: of the optimizer in each of the `cycles`, which begin with the full rate.
     metadata: fields of the bundle's metadata.json.
     """
 
@@ -52,7 +53,9 @@ class ScanConfig:
     learning_rate: float
     batch_size: int = 2
     smallest_patch: tuple[int, int, int] | None = None
+    cycles: int = 1
     plain_share: float = 0.3
+    distractor_share: float = 0.0
     dataset: str = ""
     real_share: float = 0.5
     seed: int = 2023
@@ -60,6 +63,10 @@ class ScanConfig:
     average_decay: float = 0.995
     validate_every: int = 200
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def all_steps(self) -> int:
+        return self.steps * self.cycles
 
 
 def is_scan_config(path: Path) -> bool:

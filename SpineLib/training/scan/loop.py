@@ -17,6 +17,7 @@ from SpineLib.training.average import WeightAverage
 from SpineLib.training.loop import one_ahead
 from SpineLib.training.scan.cases import TrainingScan
 from SpineLib.training.scan.config import ScanConfig
+from SpineLib.training.scan.distractors import with_distractors
 from SpineLib.training.scan.intensity import altered
 from SpineLib.training.scan.patches import Patch, central_patch, draw_patch
 from SpineLib.training.scan.schedules import SCHEDULES
@@ -55,13 +56,13 @@ class ScanTrainer:
         for patches in one_ahead(self._batches()):
             losses.append(self._learn(*patches))
             self.step += 1
-            if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
+            if self.step % self.config.validate_every == 0 or self.step == self.config.all_steps:
                 loss, scores = float(np.mean(losses)), self._validate()
                 self.schedule.judge(scores["validation_loss"])
                 self._note(step=self.step, loss=loss, seconds=time.monotonic() - start, **scores)
                 self._save()
                 told = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-                progress(self.step / self.config.steps, f"step {self.step}: loss {loss:.4f}, {told}")
+                progress(self.step / self.config.all_steps, f"step {self.step}: loss {loss:.4f}, {told}")
                 losses, start = [], time.monotonic()
             if self.schedule.is_over:
                 break
@@ -69,7 +70,7 @@ class ScanTrainer:
 
     def _batches(self) -> Iterator[tuple[torch.Tensor, tuple[torch.Tensor, ...]]]:
         """Images `(B, 1, I, J, K)` and truths. Every step has its own random numbers, so a resumed run is the same."""
-        for step in range(self.step, self.config.steps):
+        for step in range(self.step, self.config.all_steps):
             rng = np.random.default_rng((self.config.seed, step))
             size = self._size(rng)
             pairs = [self._encoded(self._draw(size, rng), rng) for _ in range(self.config.batch_size)]
@@ -89,7 +90,10 @@ class ScanTrainer:
         return tuple(int(rng.integers(low, high + 1)) for low, high in pairs)
 
     def _encoded(self, patch: Patch, rng: np.random.Generator) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        voxels = altered(torch.from_numpy(patch.voxels.astype(np.float32)), rng, self.config.plain_share)
+        voxels = torch.from_numpy(patch.voxels.astype(np.float32))
+        if rng.random() < self.config.distractor_share:
+            voxels = with_distractors(patch, voxels, self.config.spacing_mm, rng)
+        voxels = altered(voxels, rng, self.config.plain_share)
         image = torch.from_numpy(network_values(voxels.numpy()))[None]
         return image, self.target.encode(patch, self.config.spacing_mm)
 
