@@ -9,6 +9,7 @@ from SpineLib.labelling.naming import MOST_VERTEBRAE
 from SpineLib.tasks.credible_vertebrae import (
     coarse_border,
     most_credible,
+    without_first_sacral,
     without_fragments,
 )
 from SpineLib.tasks.scan_vertebrae import beyond_ends
