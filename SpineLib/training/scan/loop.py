@@ -24,6 +24,7 @@ from SpineLib.training.scan.schedules import SCHEDULES
 from SpineLib.training.scan.targets import TARGETS
 
 CHECKPOINT, CURVES = "checkpoint.pt", "curves.jsonl"
+VALIDATED_AT_ONCE = 4
 
 
 class ScanTrainer:
@@ -114,13 +115,15 @@ class ScanTrainer:
     def _validate(self) -> dict[str, float]:
         """Mean scores of the averaged network over the middles of the validation scans."""
         found: dict[str, list[float]] = {}
-        for patch in self.validation:
-            image = torch.from_numpy(network_values(patch.voxels))[None, None].to(self.device)
-            truth = [each[None] for each in self.target.encode(patch, self.config.spacing_mm)]
-            answer = self.average.network(image).float().cpu()
-            found.setdefault("validation_loss", []).append(float(self.target.loss(answer, *truth)))
-            for name, value in self.target.scores(answer, *truth).items():
-                found.setdefault(name, []).append(value)
+        for start in range(0, len(self.validation), VALIDATED_AT_ONCE):
+            patches = self.validation[start : start + VALIDATED_AT_ONCE]
+            images = np.stack([network_values(patch.voxels) for patch in patches])[:, None]
+            answers = self.average.network(torch.from_numpy(images).to(self.device)).float().cpu()
+            for patch, answer in zip(patches, answers.split(1), strict=True):
+                truth = [each[None] for each in self.target.encode(patch, self.config.spacing_mm)]
+                found.setdefault("validation_loss", []).append(float(self.target.loss(answer, *truth)))
+                for name, value in self.target.scores(answer, *truth).items():
+                    found.setdefault(name, []).append(value)
         known = {name: np.array(values)[np.isfinite(values)] for name, values in found.items()}
         return {name: float(values.mean()) for name, values in known.items() if len(values)}
 
