@@ -167,7 +167,7 @@ def test_lumps_lie_beside_the_spine_and_are_bright() -> None:
 
 
 def test_the_rate_begins_anew_in_every_cycle_also_after_a_stop() -> None:
-    config = replace(read_scan_config(CONFIGS / "ct_spine.json"), steps=10, cycles=2)
+    config = replace(read_scan_config(CONFIGS / "ct_spine.json"), steps=(10, 10))
 
     def rates(schedule: OneCycle, count: int) -> list[float]:
         found = []
@@ -209,7 +209,7 @@ def tiny_config(folder: Path, steps: int) -> Path:
         "spacing_mm": 3.0,
         "patch": [32, 32, 32],
         "synthetic": {"training": 2, "validation": 1, "options": {"shape": [32, 32, 40], "spacing_mm": [3, 3, 3]}},
-        "steps": steps,
+        "steps": [steps],
         "validate_every": 2,
         "learning_rate": 0.01,
     }

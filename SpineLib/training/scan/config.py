@@ -39,7 +39,7 @@ class ScanConfig:
     some of torch's convolutions take a path on the CPU that is many times slower. dataset: name of the labeled scans
     given by --data, which are added to the synthetic ones; they make `real_share` of the patches. schedule: a line of
     `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they are. distractor_share: of patches with
-    bright lumps beside the spine. steps: of the optimizer in each of the `cycles`, which begin with the full rate.
+    bright lumps beside the spine. steps: of the optimizer in each cycle of its rate.
     metadata: fields of the bundle's metadata.json.
     """
 
@@ -49,11 +49,10 @@ class ScanConfig:
     spacing_mm: float
     patch: tuple[int, int, int]
     synthetic: SyntheticSet
-    steps: int
+    steps: tuple[int, ...]
     learning_rate: float
     batch_size: int = 2
     smallest_patch: tuple[int, int, int] | None = None
-    cycles: int = 1
     plain_share: float = 0.3
     distractor_share: float = 0.0
     dataset: str = ""
@@ -66,7 +65,7 @@ class ScanConfig:
 
     @property
     def all_steps(self) -> int:
-        return self.steps * self.cycles
+        return sum(self.steps)
 
 
 def is_scan_config(path: Path) -> bool:
@@ -87,7 +86,7 @@ def read_scan_config(path: Path) -> ScanConfig:
 
         synthetic = SyntheticSet(**raw.pop("synthetic"))
         synthetic.case_options()
-        for name in ("patch", "smallest_patch"):
+        for name in ("patch", "smallest_patch", "steps"):
             if name in raw:
                 raw[name] = tuple(raw[name])
         config = ScanConfig(synthetic=synthetic, **raw)

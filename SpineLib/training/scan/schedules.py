@@ -43,7 +43,7 @@ class OneCycle:
     def _cycle(self) -> torch.optim.lr_scheduler.OneCycleLR:
         for group in self.optimizer.param_groups:
             group.pop("initial_lr", None)
-        rate, steps = self.config.learning_rate, self.config.steps
+        rate, steps = self.config.learning_rate, self.config.steps[self._number()]
         return torch.optim.lr_scheduler.OneCycleLR(
             self.optimizer, rate, total_steps=steps + 1, pct_start=0.08, cycle_momentum=False
         )
@@ -51,8 +51,15 @@ class OneCycle:
     def step(self) -> None:
         self.course.step()
         self.taken += 1
-        if self.taken % self.config.steps == 0:
+        if self.taken in self._starts():
             self.course = self._cycle()
+
+    def _starts(self) -> list[int]:
+        """Steps at which cycles begin, the first left out."""
+        return [sum(self.config.steps[:number]) for number in range(1, len(self.config.steps))]
+
+    def _number(self) -> int:
+        return sum(self.taken >= start for start in self._starts())
 
     def judge(self, validation_loss: float) -> None:
         pass
