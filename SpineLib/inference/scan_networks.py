@@ -43,6 +43,16 @@ class VertebraVoxels:
     votes: np.ndarray
     shares: np.ndarray
 
+    def joined(self, other: "VertebraVoxels", there: np.ndarray) -> "VertebraVoxels":
+        """This one with the other's answer at the voxels of `there`, bool `(I, J, K)`, where this one has none."""
+        new = there[tuple(other.where.T)]
+        return VertebraVoxels(
+            np.where(there, other.parts, self.parts),
+            np.concatenate([self.where, other.where[new]]),
+            np.concatenate([self.votes, other.votes[new]]),
+            np.concatenate([self.shares, other.shares[new]]),
+        )
+
 
 def find_levels(
     network: nn.Module, voxels_hu: np.ndarray, window: Size, device: Device, progress: Progress, changed: Change
@@ -87,8 +97,9 @@ def find_vertebrae(
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
             shares = answer[: len(PARTS)].softmax(0)
-            best = shares.argmax(0).to(torch.uint8) * seen
-            box = tuple(slice(low, low + size) for low, size in zip(start, best.shape, strict=True))
+            box = tuple(slice(low, low + size) for low, size in zip(start, shares.shape[1:], strict=True))
+            inside_wanted = torch.from_numpy(wanted[box]).to(shares.device)
+            best = shares.argmax(0).to(torch.uint8) * (seen & inside_wanted)
             parts[box] = best.cpu().numpy()
             inside = (best == 1) | (best == 2)
             where = inside.nonzero().cpu().numpy() + np.array(start)

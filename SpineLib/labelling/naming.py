@@ -34,7 +34,7 @@ GAP = 1.55
 """From this many usual distances on a vertebra may be missing between two."""
 MISSED, UNEXPECTED = 0.02, 1e-4
 """Probability that a level is left out where the distance does not call for it, and that none is where it does."""
-OFF_THE_SACRUM = 0.02
+OFF_THE_SACRUM = 1e-4
 """Probability that the vertebra next to the sacrum is not the lowest of its spine."""
 
 

@@ -58,9 +58,9 @@ def main_pieces(box: np.ndarray) -> np.ndarray:
 
 
 def is_cut(mask: Mask) -> bool:
-    """Whether a mask has voxels on a face of the image, so that a part of the structure may lie outside."""
+    """Whether a mask comes within a voxel of a face of the image, so that a part of the structure may lie outside."""
     for axis, (start, size) in enumerate(zip(mask.origin, mask.shape, strict=True)):
         filled = np.flatnonzero(mask.box.any(axis=tuple(other for other in range(3) if other != axis))) + start
-        if filled.size and (filled[0] == 0 or filled[-1] == size - 1):
+        if filled.size and (filled[0] <= 1 or filled[-1] >= size - 2):
             return True
     return False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from SpineLib.core.progress import Progress
+from SpineLib.tasks.credible_vertebrae import coarse_places, credible_vertebrae, is_on_sacrum
 from SpineLib.tasks.scan_image import ScanImage
 from SpineLib.tasks.scan_model import ScanModel
 
@@ -20,15 +21,13 @@ LEAST_SPINE_MM3 = 4000.0
 """Less of a spine than this, a third of a neck's vertebra, is not believed."""
 NEAR_MM = 15.0
 """The vertebra network looks this far around what the localizer found: a spinous process may be missing there."""
+SIDE_MM = 50.0
+"""The fine grid reaches this much to each side of the coarse spine."""
+STEP_MM, MOST_STEPS = 75.0, 12
+"""How far it looks on from an end of the row at a time, and how often: a spine that the localizer saw in part only is
+followed to its end."""
 LINE_MM = 60.0
 """Pieces of spine farther than this from all others belong to no spine."""
-LEAST_CONFIDENCE = 0.6
-UNSEEN_WEIGHT = 0.15
-"""Of a vertebra that only the fine network sees, beside 1 and more for those the localizer sees as well."""
-FRAGMENT_SHARE = 0.35
-"""An atlas has half the bone of an axis; a vertebra far smaller than its neighbors is a piece of one of them."""
-SACRUM_NEAR_MM = 55.0
-"""From the center of the lowest vertebra to the nearest point of the sacrum, at most, where the two touch."""
 
 
 @dataclass(frozen=True)
@@ -67,87 +66,56 @@ def localize(scan: ScanImage, model: ScanModel, progress: Progress) -> CoarseSpi
 
 
 def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Progress) -> FineSpine:
-    """Vertebrae near the coarse spine, each by itself and named."""
+    """Vertebrae near the coarse spine and on from its ends, each by itself and named."""
     from scipy import ndimage
 
-    from SpineLib.inference.scan_grid import grid_around
     from SpineLib.inference.scan_networks import find_vertebrae
-    from SpineLib.labelling.instances import find_instances
+
+    grid = _fine_grid(coarse, model.spacing_mm)
+    values = scan.on(grid)
+
+    def look(wanted: np.ndarray) -> "VertebraVoxels":
+        return find_vertebrae(
+            model.bundle.network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
+        )
+
+    near = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM
+    seen = _on_grid(near, coarse.grid, grid)
+    voxels = look(seen)
+    found = credible_vertebrae(voxels, grid, coarse)
+    for _ in range(MOST_STEPS):
+        more = beyond_ends(found, grid) & ~seen
+        if more.sum() * grid.spacing_mm**3 < LEAST_SPINE_MM3:
+            break
+        voxels = voxels.joined(look(more), more)
+        seen |= more
+        found = credible_vertebrae(voxels, grid, coarse)
+    return FineSpine(grid, voxels, found, _names(found, voxels, grid, coarse))
+
+
+def beyond_ends(instances: "list[Instance]", grid: "ScanGrid") -> np.ndarray:
+    """Where a spine would go on above its highest and below its lowest vertebra, bool on the grid."""
+    from SpineLib.labelling.ends import ways_on
+
+    beyond = np.zeros(grid.shape, bool)
+    centers = np.array([instance.center for instance in instances]).reshape(-1, 3)
+    for start, stop in ways_on(centers, STEP_MM / grid.spacing_mm):
+        radius = NEAR_MM * 2.5 / grid.spacing_mm
+        low = np.clip(np.floor(np.minimum(start, stop) - radius).astype(int), 0, grid.shape)
+        high = np.clip(np.ceil(np.maximum(start, stop) + radius).astype(int) + 1, 0, grid.shape)
+        beyond[tuple(slice(first, last) for first, last in zip(low, high, strict=True))] = True
+    return beyond
+
+
+def _fine_grid(coarse: CoarseSpine, spacing_mm: float) -> "ScanGrid":
+    """As wide as the coarse spine with a margin, as high as the scan: the spine may go on."""
+    from SpineLib.inference.scan_grid import grid_around
 
     points = coarse.grid.points(np.argwhere(coarse.spine))
-    grid = _within(grid_around(points, model.spacing_mm, NEAR_MM + coarse.grid.spacing_mm), coarse.grid)
-    near = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM
-    wanted = _on_grid(near, coarse.grid, grid)
-    values = scan.on(grid)
-    voxels = find_vertebrae(
-        model.bundle.network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
-    )
-    found = find_instances(voxels.where, voxels.votes, voxels.shares, grid.spacing_mm, grid.shape)
-    sure = [instance for instance in found if instance.confidence >= LEAST_CONFIDENCE]
-    whole = without_fragments(sure, coarse_border(grid, coarse.grid))
-    credible = most_credible(_in_one_row(whole, grid, coarse))
-    return FineSpine(grid, voxels, credible, _names(credible, voxels, grid, coarse))
-
-
-def _in_one_row(instances: "list[Instance]", grid: "ScanGrid", coarse: CoarseSpine) -> "list[Instance]":
-    """Those that make up one spine; what the localizer saw, too, weighs more."""
-    from SpineLib.labelling.chain import weightiest_row
-
-    if not instances:
-        return []
-    centers = grid.points(np.array([instance.center for instance in instances]))
-    # A large vertebra speaks for itself no more than a middling one: the row is about their number.
-    most = float(np.median([len(instance.where) for instance in instances]))
-    weights = [
-        min(len(instance.where), most) * instance.confidence * (UNSEEN_WEIGHT + _seen_share(instance, grid, coarse))
-        for instance in instances
-    ]
-    return [instances[number] for number in weightiest_row(centers, weights)]
-
-
-def _seen_share(instance: "Instance", grid: "ScanGrid", coarse: CoarseSpine) -> float:
-    """Share of a vertebra's voxels that the localizer takes for spine."""
-    return float(coarse.spine[_coarse_places(instance, grid, coarse)].mean())
-
-
-def _coarse_places(instance: "Instance", grid: "ScanGrid", coarse: CoarseSpine) -> tuple[np.ndarray, ...]:
-    """Indices of the coarse grid for a sample of a vertebra's voxels."""
-    places = np.rint(coarse.grid.indices(grid.points(instance.where[::4]))).astype(int)
-    return tuple(np.clip(places, 0, np.array(coarse.grid.shape) - 1).T)
-
-
-def without_fragments(instances: "list[Instance]", border: np.ndarray) -> "list[Instance]":
-    """Without those much smaller than their neighbors that the scan's border does not cut.
-
-    border: bool `(I, J, K)`, where the scan ends.
-    """
-    sizes = np.array([len(instance.where) for instance in instances], float)
-    kept = []
-    for number, instance in enumerate(instances):
-        near = np.delete(sizes, number)[max(0, number - 2) : number + 2]
-        is_cut = border[tuple(instance.where.T)].any()
-        if is_cut or not len(near) or sizes[number] >= FRAGMENT_SHARE * np.median(near):
-            kept.append(instance)
-    return kept
-
-
-def coarse_border(grid: "ScanGrid", whole: "ScanGrid") -> np.ndarray:
-    """Voxels of a grid within a coarse voxel of where the other, which covers the scan, ends."""
-    first = whole.indices(grid.points(np.zeros((1, 3))))[0]
-    step = grid.spacing_mm / whole.spacing_mm
-    near = []
-    for start, size, length in zip(first, grid.shape, whole.shape, strict=True):
-        place = start + step * np.arange(size)
-        near.append((place < 1) | (place > length - 2))
-    return near[0][:, None, None] | near[1][:, None] | near[2]
-
-
-def most_credible(instances: "list[Instance]") -> "list[Instance]":
-    """No more than a spine has, in the same order: the surest ones."""
-    from SpineLib.labelling.naming import MOST_VERTEBRAE
-
-    surest = sorted(instances, key=lambda instance: -instance.confidence)[:MOST_VERTEBRAE]
-    return [instance for instance in instances if any(instance is each for each in surest)]
+    ends = coarse.grid.points(np.array([[0, 0, 0], np.array(coarse.grid.shape) - 1], float))
+    low, high = points.min(axis=0) - SIDE_MM, points.max(axis=0) + SIDE_MM
+    low[2], high[2] = ends[:, 2].min(), ends[:, 2].max()
+    return _within(grid_around(np.stack([low, high]), spacing_mm), coarse.grid)
 
 
 def _names(
@@ -159,29 +127,16 @@ def _names(
         return []
     looks = np.stack([_looks(instance, grid, coarse) for instance in instances])
     centers = grid.points(np.array([instance.center for instance in instances]))
-    return name_vertebrae(looks, centers, _is_on_sacrum(centers[-1], voxels, grid))
+    return name_vertebrae(looks, centers, is_on_sacrum(centers[-1], voxels, grid))
 
 
 def _looks(instance: "Instance", grid: "ScanGrid", coarse: CoarseSpine) -> np.ndarray:
     """How well a vertebra's voxels look like each level to the localizer."""
     from SpineLib.labelling.naming import looks_of
 
-    where = _coarse_places(instance, grid, coarse)
+    where = coarse_places(instance, grid, coarse)
     seen = coarse.levels.spreads[where] > 0
     return looks_of(coarse.levels.places[where][seen], coarse.levels.spreads[where][seen])
-
-
-def _is_on_sacrum(lowest_mm: np.ndarray, voxels: "VertebraVoxels", grid: "ScanGrid") -> bool:
-    """Whether the sacrum begins where the next vertebra would."""
-    from SpineLib.networks.ct_channels import PARTS
-
-    sacrum = np.argwhere(voxels.parts == PARTS.index("sacrum"))
-    if len(sacrum) * grid.spacing_mm**3 < LEAST_SPINE_MM3:
-        return False
-    points = grid.points(sacrum[:: max(1, len(sacrum) // 5000)])
-    return bool(
-        np.linalg.norm(points - lowest_mm, axis=1).min() <= SACRUM_NEAR_MM and lowest_mm[2] > points[:, 2].min()
-    )
 
 
 def _connected(spine: np.ndarray, spacing_mm: float) -> np.ndarray:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from SpineLib.labelling.chain import weightiest_row
+from SpineLib.labelling.ends import ways_on
 from SpineLib.labelling.instances import find_instances
 from SpineLib.labelling.naming import KINDS, looks_of, name_vertebrae
 from SpineLib.networks.ct_channels import COORDINATES, LEVELS
@@ -162,3 +163,13 @@ def test_a_missed_vertebra_does_not_end_the_row() -> None:
 
 def test_no_vertebrae_no_row() -> None:
     assert weightiest_row(np.zeros((0, 3)), []) == []
+
+
+def test_the_row_goes_straight_on_from_its_last_two() -> None:
+    centers = np.array([[0.0, 0, 60], [0, 0, 40], [0, 10, 30]])
+    (top, above), (bottom, below) = ways_on(centers, 10)
+    np.testing.assert_allclose([top, above], [[0, 0, 60], [0, 0, 70]])
+    np.testing.assert_allclose(below - bottom, [0, 10 / np.sqrt(2), -10 / np.sqrt(2)])
+    (_, up), (_, down) = ways_on(centers[:1], 5)
+    np.testing.assert_allclose([up, down], [[0, 0, 65], [0, 0, 55]])
+    assert ways_on(np.zeros((0, 3)), 5) == []

@@ -14,10 +14,11 @@ from SpineLib.models.loader import load
 from SpineLib.networks.ct_channels import COORDINATES, OFFSET_UNIT_MM
 from SpineLib.training.scan.cases import TrainingScan, shrunk
 from SpineLib.training.scan.config import is_scan_config, read_scan_config
+from SpineLib.training.scan.distractors import with_distractors
 from SpineLib.training.scan.intensity import altered
 from SpineLib.training.scan.patches import central_patch, cut, draw_patch, mirrored
 from SpineLib.training.scan.run import train
-from SpineLib.training.scan.schedules import S4
+from SpineLib.training.scan.schedules import S4, OneCycle
 from SpineLib.training.scan.targets import TARGETS, UNKNOWN_PART
 
 CONFIGS = Path(__file__).parents[2] / "SpineLib" / "training" / "configs"
@@ -155,6 +156,36 @@ def test_altered_values_keep_shape_and_place() -> None:
         assert (bright - 11.5).abs().max() < 1.6
 
 
+def test_lumps_lie_beside_the_spine_and_are_bright() -> None:
+    patch = replace(central_patch(small_scan(), (20, 24, 32)), voxels=np.zeros((20, 24, 32), np.int16))
+    changed = 0
+    for seed in range(20):
+        found = with_distractors(patch, torch.zeros(20, 24, 32), 2.0, np.random.default_rng(seed)).numpy()
+        assert not found[patch.labels > 0].any()
+        changed += int((found > 100).sum() > 20)
+    assert changed >= 18
+
+
+def test_the_rate_begins_anew_in_every_cycle_also_after_a_stop() -> None:
+    config = replace(read_scan_config(CONFIGS / "ct_spine.json"), steps=(10, 10))
+
+    def rates(schedule: OneCycle, count: int) -> list[float]:
+        found = []
+        for _ in range(count):
+            found.append(schedule.optimizer.param_groups[0]["lr"])
+            schedule.optimizer.step()
+            schedule.step()
+        return found
+
+    whole = rates(OneCycle(torch.nn.Linear(2, 2), config), 20)
+    assert whole[:10] == pytest.approx(whole[10:])
+    assert max(whole) > 10 * whole[9]
+    first, second = (OneCycle(torch.nn.Linear(2, 2), config) for _ in range(2))
+    start = rates(first, 10)
+    second.load_state_dict(first.state_dict())
+    assert start + rates(second, 10) == pytest.approx(whole)
+
+
 def test_s4_lowers_the_rate_on_a_plateau_and_ends_after_five() -> None:
     config = replace(read_scan_config(CONFIGS / "ct_fracture.json"), learning_rate=1e-3)
     schedule = S4(torch.nn.Linear(2, 2), config)
@@ -178,7 +209,7 @@ def tiny_config(folder: Path, steps: int) -> Path:
         "spacing_mm": 3.0,
         "patch": [32, 32, 32],
         "synthetic": {"training": 2, "validation": 1, "options": {"shape": [32, 32, 40], "spacing_mm": [3, 3, 3]}},
-        "steps": steps,
+        "steps": [steps],
         "validate_every": 2,
         "learning_rate": 0.01,
     }

@@ -38,7 +38,8 @@ class ScanConfig:
     patch; with `smallest_patch` three of five batches are smaller along each axis, down to that. batch_size: of one,
     some of torch's convolutions take a path on the CPU that is many times slower. dataset: name of the labeled scans
     given by --data, which are added to the synthetic ones; they make `real_share` of the patches. schedule: a line of
-    `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they are. steps: of the optimizer.
+    `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they are. distractor_share: of patches with
+    bright lumps beside the spine. steps: of the optimizer in each cycle of its rate.
     metadata: fields of the bundle's metadata.json.
     """
 
@@ -48,11 +49,12 @@ class ScanConfig:
     spacing_mm: float
     patch: tuple[int, int, int]
     synthetic: SyntheticSet
-    steps: int
+    steps: tuple[int, ...]
     learning_rate: float
     batch_size: int = 2
     smallest_patch: tuple[int, int, int] | None = None
     plain_share: float = 0.3
+    distractor_share: float = 0.0
     dataset: str = ""
     real_share: float = 0.5
     seed: int = 2023
@@ -60,6 +62,10 @@ class ScanConfig:
     average_decay: float = 0.995
     validate_every: int = 200
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def all_steps(self) -> int:
+        return sum(self.steps)
 
 
 def is_scan_config(path: Path) -> bool:
@@ -80,7 +86,7 @@ def read_scan_config(path: Path) -> ScanConfig:
 
         synthetic = SyntheticSet(**raw.pop("synthetic"))
         synthetic.case_options()
-        for name in ("patch", "smallest_patch"):
+        for name in ("patch", "smallest_patch", "steps"):
             if name in raw:
                 raw[name] = tuple(raw[name])
         config = ScanConfig(synthetic=synthetic, **raw)

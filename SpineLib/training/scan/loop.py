@@ -17,12 +17,14 @@ from SpineLib.training.average import WeightAverage
 from SpineLib.training.loop import one_ahead
 from SpineLib.training.scan.cases import TrainingScan
 from SpineLib.training.scan.config import ScanConfig
+from SpineLib.training.scan.distractors import with_distractors
 from SpineLib.training.scan.intensity import altered
 from SpineLib.training.scan.patches import Patch, central_patch, draw_patch
 from SpineLib.training.scan.schedules import SCHEDULES
 from SpineLib.training.scan.targets import TARGETS
 
 CHECKPOINT, CURVES = "checkpoint.pt", "curves.jsonl"
+VALIDATED_AT_ONCE = 4
 
 
 class ScanTrainer:
@@ -55,13 +57,13 @@ class ScanTrainer:
         for patches in one_ahead(self._batches()):
             losses.append(self._learn(*patches))
             self.step += 1
-            if self.step % self.config.validate_every == 0 or self.step == self.config.steps:
+            if self.step % self.config.validate_every == 0 or self.step == self.config.all_steps:
                 loss, scores = float(np.mean(losses)), self._validate()
                 self.schedule.judge(scores["validation_loss"])
                 self._note(step=self.step, loss=loss, seconds=time.monotonic() - start, **scores)
                 self._save()
                 told = ", ".join(f"{name} {value:.4f}" for name, value in scores.items())
-                progress(self.step / self.config.steps, f"step {self.step}: loss {loss:.4f}, {told}")
+                progress(self.step / self.config.all_steps, f"step {self.step}: loss {loss:.4f}, {told}")
                 losses, start = [], time.monotonic()
             if self.schedule.is_over:
                 break
@@ -69,7 +71,7 @@ class ScanTrainer:
 
     def _batches(self) -> Iterator[tuple[torch.Tensor, tuple[torch.Tensor, ...]]]:
         """Images `(B, 1, I, J, K)` and truths. Every step has its own random numbers, so a resumed run is the same."""
-        for step in range(self.step, self.config.steps):
+        for step in range(self.step, self.config.all_steps):
             rng = np.random.default_rng((self.config.seed, step))
             size = self._size(rng)
             pairs = [self._encoded(self._draw(size, rng), rng) for _ in range(self.config.batch_size)]
@@ -89,7 +91,10 @@ class ScanTrainer:
         return tuple(int(rng.integers(low, high + 1)) for low, high in pairs)
 
     def _encoded(self, patch: Patch, rng: np.random.Generator) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
-        voxels = altered(torch.from_numpy(patch.voxels.astype(np.float32)), rng, self.config.plain_share)
+        voxels = torch.from_numpy(patch.voxels.astype(np.float32))
+        if rng.random() < self.config.distractor_share:
+            voxels = with_distractors(patch, voxels, self.config.spacing_mm, rng)
+        voxels = altered(voxels, rng, self.config.plain_share)
         image = torch.from_numpy(network_values(voxels.numpy()))[None]
         return image, self.target.encode(patch, self.config.spacing_mm)
 
@@ -110,13 +115,15 @@ class ScanTrainer:
     def _validate(self) -> dict[str, float]:
         """Mean scores of the averaged network over the middles of the validation scans."""
         found: dict[str, list[float]] = {}
-        for patch in self.validation:
-            image = torch.from_numpy(network_values(patch.voxels))[None, None].to(self.device)
-            truth = [each[None] for each in self.target.encode(patch, self.config.spacing_mm)]
-            answer = self.average.network(image).float().cpu()
-            found.setdefault("validation_loss", []).append(float(self.target.loss(answer, *truth)))
-            for name, value in self.target.scores(answer, *truth).items():
-                found.setdefault(name, []).append(value)
+        for start in range(0, len(self.validation), VALIDATED_AT_ONCE):
+            patches = self.validation[start : start + VALIDATED_AT_ONCE]
+            images = np.stack([network_values(patch.voxels) for patch in patches])[:, None]
+            answers = self.average.network(torch.from_numpy(images).to(self.device)).float().cpu()
+            for patch, answer in zip(patches, answers.split(1), strict=True):
+                truth = [each[None] for each in self.target.encode(patch, self.config.spacing_mm)]
+                found.setdefault("validation_loss", []).append(float(self.target.loss(answer, *truth)))
+                for name, value in self.target.scores(answer, *truth).items():
+                    found.setdefault(name, []).append(value)
         known = {name: np.array(values)[np.isfinite(values)] for name, values in found.items()}
         return {name: float(values.mean()) for name, values in known.items() if len(values)}
 

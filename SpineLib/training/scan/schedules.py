@@ -30,26 +30,45 @@ class Schedule(Protocol):
 
 
 class OneCycle:
-    """AdamW; the rate rises for a twelfth of the steps and falls along a cosine."""
+    """AdamW; in every cycle the rate rises for a twelfth of the steps and falls along a cosine."""
 
     is_over = False
 
     def __init__(self, network: nn.Module, config: ScanConfig) -> None:
+        self.config = config
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=1e-4)
-        self.course = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, config.learning_rate, total_steps=config.steps + 1, pct_start=0.08, cycle_momentum=False
+        self.taken = 0
+        self.course = self._cycle()
+
+    def _cycle(self) -> torch.optim.lr_scheduler.OneCycleLR:
+        for group in self.optimizer.param_groups:
+            group.pop("initial_lr", None)
+        rate, steps = self.config.learning_rate, self.config.steps[self._number()]
+        return torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, rate, total_steps=steps + 1, pct_start=0.08, cycle_momentum=False
         )
 
     def step(self) -> None:
         self.course.step()
+        self.taken += 1
+        if self.taken in self._starts():
+            self.course = self._cycle()
+
+    def _starts(self) -> list[int]:
+        """Steps at which cycles begin, the first left out."""
+        return [sum(self.config.steps[:number]) for number in range(1, len(self.config.steps))]
+
+    def _number(self) -> int:
+        return sum(self.taken >= start for start in self._starts())
 
     def judge(self, validation_loss: float) -> None:
         pass
 
     def state_dict(self) -> dict[str, Any]:
-        return {"optimizer": self.optimizer.state_dict(), "course": self.course.state_dict()}
+        return {"optimizer": self.optimizer.state_dict(), "course": self.course.state_dict(), "taken": self.taken}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.taken = state["taken"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.course.load_state_dict(state["course"])
 

@@ -6,7 +6,13 @@ import numpy as np
 from SpineLib.inference.scan_grid import ScanGrid
 from SpineLib.labelling.instances import Instance
 from SpineLib.labelling.naming import MOST_VERTEBRAE
-from SpineLib.tasks.scan_vertebrae import coarse_border, most_credible, without_fragments
+from SpineLib.tasks.credible_vertebrae import (
+    coarse_border,
+    most_credible,
+    without_first_sacral,
+    without_fragments,
+)
+from SpineLib.tasks.scan_vertebrae import beyond_ends
 
 GRID = ScanGrid((40, 40, 120), 1.5, np.zeros(3))
 
@@ -40,3 +46,20 @@ def test_no_more_vertebrae_than_a_spine_has_the_surest_in_their_order() -> None:
     assert len(kept) == MOST_VERTEBRAE
     assert [each for each in row if any(each is other for other in kept)] == kept
     assert sum(each.confidence == 0.9 for each in kept) == 24
+
+
+def test_a_small_vertebra_on_the_sacrum_is_a_part_of_it() -> None:
+    row = [*(vertebra(height, 900) for height in (100, 80, 60)), vertebra(40, 400)]
+    border = np.zeros(GRID.shape, bool)
+    assert without_first_sacral(row, border, on_sacrum=True) == row[:3]
+    assert without_first_sacral(row, border, on_sacrum=False) == row
+    assert without_first_sacral(row[:3], border, on_sacrum=True) == row[:3]
+    assert without_first_sacral(row[:1], border, on_sacrum=True) == row[:1]
+
+
+def test_the_spine_is_followed_beyond_its_ends_only() -> None:
+    row = [vertebra(height, 900) for height in (70, 50)]
+    beyond = beyond_ends(row, GRID)
+    heights = np.flatnonzero(beyond.any(axis=(0, 1)))
+    assert heights.max() > 100 and heights.min() < 20
+    assert beyond[19, 19, 100] and not beyond_ends([], GRID).any()

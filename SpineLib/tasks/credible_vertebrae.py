@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of the vertebrae that the fine network sees are believed."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from SpineLib.inference.scan_grid import ScanGrid
+    from SpineLib.inference.scan_networks import VertebraVoxels
+    from SpineLib.labelling.instances import Instance
+    from SpineLib.tasks.scan_vertebrae import CoarseSpine
+
+LEAST_CONFIDENCE = 0.6
+UNSEEN_WEIGHT = 0.15
+"""Of a vertebra that only the fine network sees, beside 1 and more for those the localizer sees as well."""
+FRAGMENT_SHARE = 0.35
+"""An atlas has half the bone of an axis; a vertebra far smaller than its neighbors is a piece of one of them."""
+SACRUM_NEAR_MM = 55.0
+"""From the center of the lowest vertebra to the nearest point of the sacrum, at most, where the two touch."""
+LEAST_SACRUM_MM3 = 4000.0
+SACRAL_SHARE = 0.55
+"""The lowest lumbar vertebra is hardly smaller than the one above. A smaller one on the sacrum is a part of it."""
+
+
+def credible_vertebrae(voxels: "VertebraVoxels", grid: "ScanGrid", coarse: "CoarseSpine") -> "list[Instance]":
+    """One row of vertebrae from the head downward."""
+    from SpineLib.labelling.instances import find_instances
+
+    found = find_instances(voxels.where, voxels.votes, voxels.shares, grid.spacing_mm, grid.shape)
+    sure = [instance for instance in found if instance.confidence >= LEAST_CONFIDENCE]
+    border = coarse_border(grid, coarse.grid)
+    row = most_credible(in_one_row(without_fragments(sure, border), grid, coarse))
+    return without_first_sacral(row, border, bool(row) and is_on_sacrum(_center_mm(row[-1], grid), voxels, grid))
+
+
+def without_first_sacral(row: "list[Instance]", border: np.ndarray, on_sacrum: bool) -> "list[Instance]":
+    """Without a piece of the first sacral vertebra at the row's end."""
+    if len(row) < 2 or not on_sacrum or border[tuple(row[-1].where.T)].any():
+        return row
+    return row[:-1] if len(row[-1].where) < SACRAL_SHARE * len(row[-2].where) else row
+
+
+def _center_mm(instance: "Instance", grid: "ScanGrid") -> np.ndarray:
+    return grid.points(instance.center[None])[0]
+
+
+def in_one_row(instances: "list[Instance]", grid: "ScanGrid", coarse: "CoarseSpine") -> "list[Instance]":
+    """Those that make up one spine; what the localizer saw, too, weighs more."""
+    from SpineLib.labelling.chain import weightiest_row
+
+    if not instances:
+        return []
+    centers = grid.points(np.array([instance.center for instance in instances]))
+    # A large vertebra speaks for itself no more than a middling one: the row is about their number.
+    most = float(np.median([len(instance.where) for instance in instances]))
+    weights = [
+        min(len(instance.where), most) * instance.confidence * (UNSEEN_WEIGHT + _seen_share(instance, grid, coarse))
+        for instance in instances
+    ]
+    return [instances[number] for number in weightiest_row(centers, weights)]
+
+
+def _seen_share(instance: "Instance", grid: "ScanGrid", coarse: "CoarseSpine") -> float:
+    """Share of a vertebra's voxels that the localizer takes for spine."""
+    return float(coarse.spine[coarse_places(instance, grid, coarse)].mean())
+
+
+def coarse_places(instance: "Instance", grid: "ScanGrid", coarse: "CoarseSpine") -> tuple[np.ndarray, ...]:
+    """Indices of the coarse grid for a sample of a vertebra's voxels."""
+    places = np.rint(coarse.grid.indices(grid.points(instance.where[::4]))).astype(int)
+    return tuple(np.clip(places, 0, np.array(coarse.grid.shape) - 1).T)
+
+
+def without_fragments(instances: "list[Instance]", border: np.ndarray) -> "list[Instance]":
+    """Without those much smaller than their neighbors that the scan's border does not cut.
+
+    border: bool `(I, J, K)`, where the scan ends.
+    """
+    sizes = np.array([len(instance.where) for instance in instances], float)
+    kept = []
+    for number, instance in enumerate(instances):
+        near = np.delete(sizes, number)[max(0, number - 2) : number + 2]
+        is_cut = border[tuple(instance.where.T)].any()
+        if is_cut or not len(near) or sizes[number] >= FRAGMENT_SHARE * np.median(near):
+            kept.append(instance)
+    return kept
+
+
+def coarse_border(grid: "ScanGrid", whole: "ScanGrid") -> np.ndarray:
+    """Voxels of a grid within a coarse voxel of where the other, which covers the scan, ends."""
+    first = whole.indices(grid.points(np.zeros((1, 3))))[0]
+    step = grid.spacing_mm / whole.spacing_mm
+    near = []
+    for start, size, length in zip(first, grid.shape, whole.shape, strict=True):
+        place = start + step * np.arange(size)
+        near.append((place < 1) | (place > length - 2))
+    return near[0][:, None, None] | near[1][:, None] | near[2]
+
+
+def most_credible(instances: "list[Instance]") -> "list[Instance]":
+    """No more than a spine has, in the same order: the surest ones."""
+    from SpineLib.labelling.naming import MOST_VERTEBRAE
+
+    surest = sorted(instances, key=lambda instance: -instance.confidence)[:MOST_VERTEBRAE]
+    return [instance for instance in instances if any(instance is each for each in surest)]
+
+
+def is_on_sacrum(lowest_mm: np.ndarray, voxels: "VertebraVoxels", grid: "ScanGrid") -> bool:
+    """Whether the sacrum begins where the next vertebra would."""
+    from SpineLib.networks.ct_channels import PARTS
+
+    sacrum = np.argwhere(voxels.parts == PARTS.index("sacrum"))
+    if len(sacrum) * grid.spacing_mm**3 < LEAST_SACRUM_MM3:
+        return False
+    points = grid.points(sacrum[:: max(1, len(sacrum) // 5000)])
+    return bool(
+        np.linalg.norm(points - lowest_mm, axis=1).min() <= SACRUM_NEAR_MM and lowest_mm[2] > points[:, 2].min()
+    )
