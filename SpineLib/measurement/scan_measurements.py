@@ -95,7 +95,7 @@ def _read_level(
         return LevelReading(level, "C1 and C2 have no two endplates.")
     if body is None or vertebra.body is None:
         return LevelReading(level, "The vertebral body is not told apart or not in the image.")
-    if is_cut(vertebra.body):
+    if is_cut(vertebra.body, affine):
         return LevelReading(level, "The vertebral body is cut by the border of the image.")
     above, below = _beside(level, centers)
     frame = fit_frame(body, affine, vertebra.mask, above, below)
