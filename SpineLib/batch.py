@@ -241,6 +241,7 @@ def _request(job: Job) -> dict[str, Any]:
         "task": job.task,
         "options": asdict(job.options),
         "overlay": job.overlay,
+        "report": job.report,
         "view": job.view,
         "spacing_known": job.spacing_known,
     }

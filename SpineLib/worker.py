@@ -2,7 +2,7 @@
 """A child process that stays warm: JSON lines in on stdin, JSON lines out on stdout, UTF-8.
 
 Requests
-    {"id", "command": "segment", "image", "output", "name"?, "task"?, "options"?: {...}, "overlay"?, "view"?,
+    {"id", "command": "segment", "image", "output", "name"?, "task"?, "options"?: {...}, "overlay"?, "report"?, "view"?,
      "spacing_known"?}
     {"command": "cancel", "id"}     {"command": "ping", "id"?}     {"command": "shutdown"}
 Events
@@ -36,7 +36,7 @@ from SpineLib.tasks.options import SegmentOptions
 
 KINDS = {
     **dict.fromkeys(("image", "output", "name", "task", "view"), str),
-    **dict.fromkeys(("overlay", "spacing_known"), bool),
+    **dict.fromkeys(("overlay", "report", "spacing_known"), bool),
     "options": dict,
 }
 PARENT_CHECK_SECONDS = 2.0
@@ -183,6 +183,7 @@ def job_of(content: dict[str, Any]) -> Job:
         task=content.get("task") or "auto",
         options=SegmentOptions.from_dict(content.get("options") or {}),
         overlay=bool(content.get("overlay")),
+        report=bool(content.get("report")),
         view=content.get("view"),
         spacing_known=content.get("spacing_known"),
     )

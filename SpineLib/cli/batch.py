@@ -26,7 +26,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Segment the folder and count how the images came out. Raises SpineError, exit code 1, where some failed."""
     output = Path(arguments.output)
     template = Job(
-        arguments.folder, output, "", arguments.task, segment_options(arguments), arguments.overlay, arguments.view
+        arguments.folder,
+        output,
+        "",
+        arguments.task,
+        segment_options(arguments),
+        overlay=arguments.overlay,
+        report=arguments.report,
+        view=arguments.view,
     )
     rows = run_folder(arguments.folder, output, template, arguments.workers, arguments.resume, progress_line())
     counts = Counter(row.status for row in rows)

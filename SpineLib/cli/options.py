@@ -29,6 +29,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--precision", choices=PRECISIONS, default="auto", help="arithmetic; auto takes what is fastest"
     )
     parser.add_argument("--overlay", action="store_true", help="also write a picture of the result on the image")
+    parser.add_argument("--report", action="store_true", help="also write all numbers as a page of HTML")
 
 
 def segment_options(arguments: argparse.Namespace) -> SegmentOptions:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`spine segment IMAGE... -o OUT`: OUT receives NAME.seg.nrrd, NAME.json and, with --overlay, NAME.png."""
+"""`spine segment IMAGE... -o OUT`: OUT receives NAME.seg.nrrd, NAME.json, with --overlay NAME.png, with --report
+NAME.html."""
 
 import argparse
 from pathlib import Path
@@ -40,7 +41,16 @@ def run(arguments: argparse.Namespace) -> int:
 def _jobs(arguments: argparse.Namespace) -> list[Job]:
     options = segment_options(arguments)
     jobs = [
-        Job(image, Path(arguments.output), name, arguments.task, options, arguments.overlay, arguments.view)
+        Job(
+            image,
+            Path(arguments.output),
+            name,
+            arguments.task,
+            options,
+            overlay=arguments.overlay,
+            report=arguments.report,
+            view=arguments.view,
+        )
         for image, name in zip(arguments.images, output_names(arguments.images), strict=True)
     ]
     check_originals_stay(jobs)

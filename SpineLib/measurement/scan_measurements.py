@@ -21,6 +21,8 @@ from SpineLib.measurement.soft_mask import SoftMask, is_cut, soften
 
 WITHOUT_ENDPLATES = ("C1", "C2")
 SACRAL = ("S1", "Sacrum")
+GRADED = "TL"
+"""Genant's grades are made for thoracic and lumbar vertebrae; the neck's are too flat for them."""
 CONTRAST_QUALITY = 0.5
 """How far a density is to be trusted where the blood holds contrast."""
 
@@ -80,7 +82,11 @@ def _read_levels(bodies: dict[str, Vertebra], affine: np.ndarray) -> dict[str, L
     soft = {level: soften(each.body, affine) for level, each in bodies.items() if each.body is not None}
     centers = {level: body.center for level, body in soft.items() if body is not None}
     readings = {level: _read_level(each, soft.get(level), centers, affine) for level, each in bodies.items()}
-    heights = {level: each.heights.heights_mm for level, each in readings.items() if each.heights is not None}
+    heights = {
+        level: each.heights.heights_mm
+        for level, each in readings.items()
+        if each.heights is not None and level[0] in GRADED
+    }
     for level, grade in grade_heights(heights).items():
         known = readings[level]
         readings[level] = LevelReading(level, "", known.frame, known.heights, grade, known.soft)
@@ -95,7 +101,7 @@ def _read_level(
         return LevelReading(level, "C1 and C2 have no two endplates.")
     if body is None or vertebra.body is None:
         return LevelReading(level, "The vertebral body is not told apart or not in the image.")
-    if is_cut(vertebra.body):
+    if is_cut(vertebra.body, affine):
         return LevelReading(level, "The vertebral body is cut by the border of the image.")
     above, below = _beside(level, centers)
     frame = fit_frame(body, affine, vertebra.mask, above, below)
@@ -118,7 +124,7 @@ def _beside(level: str, centers: dict[str, np.ndarray]) -> tuple[np.ndarray | No
 def _measured_heights(readings: dict[str, LevelReading]) -> list[Measurement]:
     found = []
     for level, each in readings.items():
-        if each.heights is None or each.genant is None:
+        if each.heights is None:
             continue
         quality, at = each.heights.quality, (level,)
         method = "midsagittal slab, at 15, 50 and 87 % of the depth"
@@ -127,6 +133,8 @@ def _measured_heights(readings: dict[str, LevelReading]) -> list[Measurement]:
         found.append(
             Measurement("height_ratio_wedge", each.heights.wedge_ratio, "", at, "anterior by posterior", quality)
         )
+        if each.genant is None:
+            continue
         source = ", ".join(each.genant.neighbors)
         against = f"against the heights expected from {source}" if source else "against its own posterior height"
         found.append(Measurement("height_loss", each.genant.largest_loss, "", at, against, quality))

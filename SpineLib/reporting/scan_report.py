@@ -44,7 +44,7 @@ def report_of(result: SpineResult, title: str) -> str:
             f'<meta http-equiv="Content-Security-Policy" content="{LOADS_NOTHING}">',
             f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>",
             f"<h1>{_text(title)}</h1>",
-            f"<p>{_text(found_vertebrae(result) or 'No vertebra was found.')}</p>",
+            f"<p>{_text(_found(result))}</p>",
             f'<p class="disclaimer">{_text(DISCLAIMER)}</p>',
             *_warnings(result.warnings),
             *_vertebrae(by_suspicion(rows_of(result))),
@@ -54,6 +54,12 @@ def report_of(result: SpineResult, title: str) -> str:
             "",
         ]
     )
+
+
+def _found(result: SpineResult) -> str:
+    if result.is_empty:
+        return "Nothing was found."
+    return found_vertebrae(result) or "The spine was found."
 
 
 def _warnings(warnings: tuple[str, ...]) -> Iterator[str]:

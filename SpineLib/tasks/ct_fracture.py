@@ -51,7 +51,8 @@ def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent
         with watch.step("measure", 0.6, "Measuring"):
             vertebrae, measurements = measured(vertebrae, found.structures, volume, found.scan)
         with watch.step("fractures", 0.7, "Looking for fractures"):
-            vertebrae = mark_fractures(found.scan, vertebrae, measurements, model, part_of(progress, 0.7, 0.95))
+            vertebrae, marks = mark_fractures(found.scan, vertebrae, measurements, model, part_of(progress, 0.7, 0.95))
+            measurements = (*measurements, *marks)
     found = replace(found, vertebrae=vertebrae, warnings=(*found.warnings, *model.warnings))
     return result_of(NAME, volume, found, measurements, options, watch)
 
@@ -62,8 +63,8 @@ def mark_fractures(
     measurements: tuple[Measurement, ...],
     model: ScanModel,
     progress: Progress = silent,
-) -> tuple[Vertebra, ...]:
-    """The vertebrae with their fractures."""
+) -> tuple[tuple[Vertebra, ...], tuple[Measurement, ...]]:
+    """The vertebrae with their fractures, and how strongly the network marks each (`fracture_mark`, 0..1)."""
     from scipy import ndimage
 
     from SpineLib.inference.scan_networks import find_fractures
@@ -74,10 +75,14 @@ def mark_fractures(
         model.bundle.network, scan.on(grid), near, model.window, model.device, progress, model.change
     )
     calibration = {**CALIBRATION, **model.bundle.metadata.get("calibration", {})}
-    return tuple(
-        replace(each, fracture=_fracture(scan, each, found * (owners == number), grid, measurements, calibration))
-        for number, each in enumerate(vertebrae, 1)
-    )
+    marked, marks = [], []
+    for number, each in enumerate(vertebrae, 1):
+        shares = found * (owners == number)
+        mark = mark_of(shares, model.spacing_mm**3)
+        method = f"mean probability of the {BRIGHTEST_MM3:.0f} mm3 most surely fractured"
+        marks.append(Measurement("fracture_mark", mark, "", (each.level,), method))
+        marked.append(replace(each, fracture=_fracture(scan, each, shares, mark, grid, measurements, calibration)))
+    return tuple(marked), tuple(marks)
 
 
 def _owners(scan: ScanImage, vertebrae: tuple[Vertebra, ...], spacing_mm: float) -> "tuple[ScanGrid, np.ndarray]":
@@ -110,6 +115,7 @@ def _fracture(
     scan: ScanImage,
     vertebra: Vertebra,
     shares: np.ndarray,
+    mark: float,
     grid: "ScanGrid",
     measurements: tuple[Measurement, ...],
     calibration: dict[str, float],
@@ -118,7 +124,6 @@ def _fracture(
     from SpineLib.inference.scan_grid import mask_on
 
     voxel_mm3 = grid.spacing_mm**3
-    mark = mark_of(shares, voxel_mm3)
     grade, kind, loss = _grade(vertebra.level, measurements)
     inside = shares >= 0.5
     if inside.sum() * voxel_mm3 < LEAST_FRACTURE_MM3:

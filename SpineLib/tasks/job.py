@@ -25,7 +25,8 @@ MIN_FREE_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class Job:
-    """An image, what to do with it, and where `name`.seg.nrrd, `name`.json and, with `overlay`, `name`.png go.
+    """An image, what to do with it, and where `name`.seg.nrrd, `name`.json and, with `overlay`, `name`.png go;
+    with `report`, `name`.html, too.
 
     image: a file, or the folder of one DICOM scan. view, spacing_known: where not None, they overrule
     what the file says.
@@ -37,6 +38,7 @@ class Job:
     task: str = tasks.AUTO
     options: SegmentOptions = field(default_factory=SegmentOptions)
     overlay: bool = False
+    report: bool = False
     view: str | None = None
     spacing_known: bool | None = None
 
@@ -46,6 +48,8 @@ class Job:
         endings = {"segmentation": ".seg.nrrd", "json": ".json"}
         if self.overlay:
             endings["overlay"] = ".png"
+        if self.report:
+            endings["report"] = ".html"
         return {kind: self.output / f"{self.name}{ending}" for kind, ending in endings.items()}
 
 
@@ -171,6 +175,10 @@ def write(job: Job, volume: Volume, result: SpineResult, progress: Progress = si
         io.write_json(result, written["json"], film)
         if job.overlay:
             _draw(volume, film, result, written["overlay"])
+        if job.report:
+            from SpineLib.reporting.scan_report import write_report
+
+            write_report(result, written["report"], job.name)
         progress(0.99, "Writing the result")
         for kind, path in job.files.items():
             written[kind].replace(path)

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 LEAST_SPINE_MM3 = 4000.0
 """Less of a spine than this, a third of a neck's vertebra, is not believed."""
-NEAR_MM = 15.0
+NEAR_MM = 25.0
 """The vertebra network looks this far around what the localizer found: a spinous process may be missing there."""
 SIDE_MM = 50.0
 """The fine grid reaches this much to each side of the coarse spine."""
-STEP_MM, MOST_STEPS = 75.0, 12
-"""How far it looks on from an end of the row at a time, and how often: a spine that the localizer saw in part only is
-followed to its end."""
+STEP_MM, TUBE_MM, MOST_STEPS = 75.0, 40.0, 12
+"""How far it looks on from an end of the row at a time, how far to each side, and how often: a spine that the
+localizer saw in part only is followed to its end."""
 LINE_MM = 60.0
 """Pieces of spine farther than this from all others belong to no spine."""
 
@@ -100,7 +100,7 @@ def beyond_ends(instances: "list[Instance]", grid: "ScanGrid") -> np.ndarray:
     beyond = np.zeros(grid.shape, bool)
     centers = np.array([instance.center for instance in instances]).reshape(-1, 3)
     for start, stop in ways_on(centers, STEP_MM / grid.spacing_mm):
-        radius = NEAR_MM * 2.5 / grid.spacing_mm
+        radius = TUBE_MM / grid.spacing_mm
         low = np.clip(np.floor(np.minimum(start, stop) - radius).astype(int), 0, grid.shape)
         high = np.clip(np.ceil(np.maximum(start, stop) + radius).astype(int) + 1, 0, grid.shape)
         beyond[tuple(slice(first, last) for first, last in zip(low, high, strict=True))] = True

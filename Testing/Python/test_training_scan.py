@@ -200,7 +200,7 @@ def test_s4_lowers_the_rate_on_a_plateau_and_ends_after_five() -> None:
     assert schedule.is_over
 
 
-def tiny_config(folder: Path, steps: int) -> Path:
+def tiny_config(folder: Path, steps: int, **changes: object) -> Path:
     content = {
         "kind": "scan",
         "id": "tiny",
@@ -212,6 +212,7 @@ def tiny_config(folder: Path, steps: int) -> Path:
         "steps": [steps],
         "validate_every": 2,
         "learning_rate": 0.01,
+        **changes,
     }
     path = folder / "tiny.json"
     path.write_text(json.dumps(content))
@@ -237,3 +238,14 @@ def test_a_run_makes_a_bundle_and_a_stopped_one_goes_on(tmp_path: Path) -> None:
     lines = (tmp_path / "stopped" / "curves.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [2, 4, 6]
     assert (tmp_path / "stopped" / "tiny" / "training" / "curves.png").is_file()
+
+
+def test_a_run_may_begin_with_the_weights_of_another_task(tmp_path: Path) -> None:
+    """Without a step of any size, all layers but the last are those that it began with."""
+    first = train(tiny_config(tmp_path, 2), None, tmp_path / "first")
+    changes = {"target": "fractures", "start": str(first), "learning_rate": 1e-9}
+    second = train(tiny_config(tmp_path, 1, **changes), None, tmp_path / "second")
+    before, after = (load(bundle, fold=False).network.state_dict() for bundle in (first, second))
+    shared = [name for name in before if before[name].shape == after[name].shape]
+    assert len(shared) >= len(before) - 2
+    assert all(torch.allclose(before[name], after[name], atol=1e-3) for name in shared)

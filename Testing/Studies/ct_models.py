@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CT tasks on synthetic scans that no model was trained on.
 
-    python Testing/Studies/ct_models.py -n 40 --task fracture -o runs/ct-study [--model FOLDER]
+    python Testing/Studies/ct_models.py -n 40 --task fracture -o runs/ct-study [--model FOLDER] [--calibrate]
 
-Writes `scores.csv` and `study.json` and prints the table. Every scan is drawn whole from its seed: spacing, field of
-view, tilt and fractures as `spine synth ct` makes them. Scores on synthetic scans say little about real ones.
+Writes `scores.csv` and `study.json` and prints the table. With --calibrate other scans are used, and the logistic
+weights are printed that belong into the model's metadata as "calibration". Every scan is drawn whole from its seed:
+spacing, field of view, tilt and fractures as `spine synth ct` makes them. Scores on synthetic scans say little about
+real ones.
 """
 
 import argparse
@@ -12,15 +14,19 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
+
 from SpineLib import tasks
+from SpineLib.core.result import SpineResult
 from SpineLib.core.volume import Volume
+from SpineLib.evaluation.calibration import fit
 from SpineLib.evaluation.scan_study import VertebraScore, score_scan, summary, write_scores
 from SpineLib.synthesis.ct.case import make_case
 from SpineLib.synthesis.ct.options import CtOptions
 from SpineLib.synthesis.run import case_seed
 from SpineLib.tasks.options import SegmentOptions
 
-TEST_SEED = 9_000_000
+TEST_SEED, CALIBRATION_SEED = 9_000_000, 8_000_000
 """Far from the seeds that the models were trained and validated on."""
 
 
@@ -29,15 +35,19 @@ def main() -> None:
     asked.output.mkdir(parents=True, exist_ok=True)
     options = SegmentOptions(model=asked.model)
     scores: list[VertebraScore] = []
+    pairs: list[tuple[float, float, bool]] = []
     extra = 0
     for number in range(1, asked.count + 1):
-        case = make_case(case_seed(TEST_SEED, number), CtOptions(randomized=False))
+        case = make_case(
+            case_seed(CALIBRATION_SEED if asked.calibrate else TEST_SEED, number), CtOptions(randomized=False)
+        )
         start = time.monotonic()
         result = tasks.run(asked.task, Volume(case.voxels, case.affine, "ct"), options)
         seconds = time.monotonic() - start
         grades = {each["label"]: each["genant_grade"] for each in case.truth["vertebrae"] if each["fracture"]}
         told = grades if asked.task == "fracture" else None
         found, more = score_scan(f"{number:04d}", result, case.labels, case.parts, case.fractured, told)
+        pairs += marks_and_losses(result, found)
         scores += found
         extra += more
         whole = [score for score in found if score.complete]
@@ -52,6 +62,20 @@ def main() -> None:
     table = summary(scores, extra, asked.count)
     (asked.output / "study.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(table, indent=2))
+    if asked.calibrate:
+        marks, losses, fractured = (np.array(each) for each in zip(*pairs, strict=True))
+        print(json.dumps({"calibration": fit(marks, losses, fractured)}))
+
+
+def marks_and_losses(result: SpineResult, scores: list[VertebraScore]) -> list[tuple[float, float, bool]]:
+    """Of every complete vertebra: how strongly it is marked, how much height it lost, whether it is fractured."""
+    values = {(each.name, each.levels[0]): each.value for each in result.measurements if len(each.levels) == 1}
+    found = []
+    for score in scores:
+        mark = values.get(("fracture_mark", score.found_level))
+        if mark is not None and score.complete:
+            found.append((mark, values.get(("height_loss", score.found_level), 0.0), score.fractured > 0))
+    return found
 
 
 def arguments() -> argparse.Namespace:
@@ -59,6 +83,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-n", "--count", type=int, default=40)
     parser.add_argument("--task", choices=["ct", "fracture"], default="ct")
     parser.add_argument("--model", help="id or folder; default: the shipped one")
+    parser.add_argument("--calibrate", action="store_true")
     parser.add_argument("-o", "--output", type=Path, required=True)
     return parser.parse_args()
 

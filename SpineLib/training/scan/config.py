@@ -37,7 +37,8 @@ class ScanConfig:
     target: what the network learns, a line of `targets.TARGETS`. spacing_mm: of its input. patch: voxels of a training
     patch; with `smallest_patch` three of five batches are smaller along each axis, down to that. batch_size: of one,
     some of torch's convolutions take a path on the CPU that is many times slower. dataset: name of the labeled scans
-    given by --data, which are added to the synthetic ones; they make `real_share` of the patches. schedule: a line of
+    given by --data, which are added to the synthetic ones; they make `real_share` of the patches. start: id or folder
+    of a model whose weights, where names and sizes agree, the network begins with. schedule: a line of
     `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they are. distractor_share: of patches with
     bright lumps beside the spine. steps: of the optimizer in each cycle of its rate.
     metadata: fields of the bundle's metadata.json.
@@ -55,6 +56,7 @@ class ScanConfig:
     smallest_patch: tuple[int, int, int] | None = None
     plain_share: float = 0.3
     distractor_share: float = 0.0
+    start: str = ""
     dataset: str = ""
     real_share: float = 0.5
     seed: int = 2023

@@ -73,8 +73,20 @@ def _learn(
     torch.manual_seed(config.seed)
     channels = TARGETS[config.target].channels
     network = build_network(config.network["name"], 3, 1, channels, **config.network.get("options", {}))
+    if config.start:
+        _begin_with(network, config.start)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return ScanTrainer(config, network, training, real, validation, output, device).run(progress).to("cpu")
+
+
+def _begin_with(network: torch.nn.Module, model: str) -> None:
+    """Take over the weights of a model that have the same names and sizes here: all but the last layer, as a rule."""
+    from SpineLib.models.loader import load
+
+    known = load(model, fold=False).network.state_dict()
+    own = network.state_dict()
+    same = {name: values for name, values in known.items() if name in own and own[name].shape == values.shape}
+    network.load_state_dict(same, strict=False)
 
 
 def _write(

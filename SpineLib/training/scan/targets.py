@@ -130,8 +130,9 @@ class Fractures:
 
     def loss(self, answer: torch.Tensor, *truth: torch.Tensor) -> torch.Tensor:
         (fractured,) = truth
-        entropy = functional.binary_cross_entropy_with_logits(answer, fractured)
-        return entropy + (_dice_loss(answer.sigmoid(), fractured) if fractured.any() else 0.0)
+        weight = torch.tensor(10.0, device=answer.device)
+        entropy = functional.binary_cross_entropy_with_logits(answer, fractured, pos_weight=weight)
+        return 2 * entropy + (_dice_loss(answer.sigmoid(), fractured) if fractured.any() else 0.0)
 
     def scores(self, answer: torch.Tensor, *truth: torch.Tensor) -> dict[str, float]:
         (fractured,) = truth
