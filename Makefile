@@ -50,7 +50,7 @@ test: $(READY) ## run the tests
 	$(say) "Debian packages for the tests"
 	@Testing/install-debian-packages
 	$(say) "Tests"
-	@$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 $(PYTEST_ARGS)
 
 test-slow: $(READY) ## run the tests that take minutes, too
 	@Testing/install-debian-packages

@@ -68,7 +68,7 @@ def _archive(path: Path) -> None:
 
 
 def _scan(path: Path) -> None:
-    sitk.WriteImage(sitk.GetImageFromArray(np.arange(40**3, dtype=np.int16).reshape(40, 40, 40)), str(path))
+    sitk.WriteImage(sitk.GetImageFromArray(np.arange(20**3, dtype=np.int16).reshape(20, 20, 20)), str(path))
 
 
 BAD_IMAGES = {
@@ -87,7 +87,7 @@ BAD_IMAGES = {
     "one pixel": ("film.png", lambda path: save_png(path, np.ones((1, 1), np.uint8)), "too small"),
     "20,000 pixels": ("film.png", lambda path: save_png(path, np.tile(FILM, (1, 250))), "20000 x 120"),
     "25,000 x 25,000 pixels": ("film.png", lambda path: Image.new("1", (25000, 25000)).save(path), "25000 x 25000"),
-    "scan": ("scan.nii.gz", _scan, "scan"),
+    "tiny scan": ("scan.nii.gz", _scan, "less than a vertebra"),
     "folder": ("film.png", lambda path: path.mkdir(), "folder"),
 }
 

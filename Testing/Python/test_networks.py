@@ -6,14 +6,22 @@ import torch
 
 from SpineLib.core.errors import ModelError
 from SpineLib.networks.factory import NETWORKS, build_network
+from SpineLib.networks.subvoxel_unet import fold, unfold
 
 SMALL = {
     "unet": {"width": "light"},
     "light_unet": {"features": (16, 32, 64, 128, 256)},
     "residual_unet": {},
     "msff": {"variant": "small"},
+    "subvoxel_unet": {},
 }
-PARAMETERS = {"unet": 1_948_129, "light_unet": 1_948_612, "residual_unet": 1_627_261, "msff": 1_400_877}
+PARAMETERS = {
+    "unet": 1_948_129,
+    "light_unet": 1_948_612,
+    "residual_unet": 1_627_261,
+    "msff": 1_400_877,
+    "subvoxel_unet": 1_051_428,
+}
 
 
 def build(name: str) -> torch.nn.Module:
@@ -94,10 +102,19 @@ def test_bf16_and_fp32_agree(name):
 
 
 def test_unknown_network_names_the_known_ones():
-    with pytest.raises(ModelError, match="light_unet, msff, residual_unet, unet"):
+    with pytest.raises(ModelError, match="light_unet, msff, residual_unet, subvoxel_unet, unet"):
         build_network("nonsense", 2, 1, 1)
 
 
 def test_the_light_unet_refuses_scans():
     with pytest.raises(ModelError, match="films only"):
         build_network("light_unet", 3, 1, 1)
+
+
+@pytest.mark.parametrize("size", [(4, 6), (4, 6, 8)])
+def test_folding_voxels_into_channels_loses_nothing(size):
+    image = torch.rand(2, 3, *size)
+    folded = fold(image)
+    assert folded.shape == (2, 3 * 2 ** len(size), *(length // 2 for length in size))
+    assert torch.equal(folded[0, 0].flatten()[0], image[0, 0].flatten()[0])
+    assert torch.equal(unfold(folded), image)

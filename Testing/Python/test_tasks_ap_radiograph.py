@@ -221,7 +221,6 @@ def test_auto_takes_films_of_unknown_and_of_frontal_view_for_frontal_ones():
     "volume",
     [
         _volume(draw_film(), view="lateral"),
-        Volume(np.zeros((40, 40, 40)), FLAT, "ct"),
         _volume(draw_film(), modality="mr"),
     ],
 )
