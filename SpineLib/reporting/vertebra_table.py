@@ -40,10 +40,10 @@ class VertebraRow:
 
     @property
     def name(self) -> str:
-        """The level, with the other reading where it is in doubt: "T12 (or L1?)"."""
+        """The level, with the other reading where it is in doubt: "T12 (L1?)"."""
         if not self.uncertain:
             return self.level
-        return f"{self.level} (or {self.second_level}?)" if self.second_level else f"{self.level} (?)"
+        return f"{self.level} ({self.second_level}?)" if self.second_level else f"{self.level} (?)"
 
     @property
     def grade(self) -> str:

@@ -16,6 +16,7 @@ from SpineLib.tasks.scan_measuring import measured
 
 BROKEN = "L1"
 SEED, SHAPE, SPACING_MM = 5, (56, 60, 72), (2.5, 2.5, 2.5)
+UPRIGHT_SEED = 4_000_003
 UNSURE_OF = "T10"
 
 
@@ -23,6 +24,12 @@ UNSURE_OF = "T10"
 def synthetic_case() -> SyntheticCT:
     """T9 to L4 of one person, L1 crushed."""
     return make_case(SEED, CtOptions(SHAPE, SPACING_MM, 12.0, BROKEN, "usual", "crush", False, False))
+
+
+@functools.cache
+def upright_case() -> SyntheticCT:
+    """T10 to L5 of another person on a level grid, L2 crushed: enough for the shipped models."""
+    return make_case(UPRIGHT_SEED, CtOptions((64, 64, 90), SPACING_MM, 0.0, "L2", "usual", "crush", False, False))
 
 
 @functools.cache
