@@ -16,7 +16,7 @@ CENTERS_APART_MM = 9.0
 VOTE_REACH_MM = 14.0
 """Votes that miss every center by more belong to no vertebra."""
 SMOOTH_MM = 3.0
-LEAST_SHARE = 0.2
+LEAST_SHARE = 0.15
 """A peak below this share of the median peak is no vertebra."""
 LEAST_VOLUME_MM3 = 700.0
 """A third of a small atlas; less is a chip at the scan's border."""

@@ -31,8 +31,11 @@ BRIGHTEST_MM3 = 400.0
 """A vertebra is judged by the mean over this much of its bone where the network is surest: a small cleft counts."""
 LEAST_FRACTURE_MM3 = 60.0
 """Smaller marks are left out."""
-CALIBRATION = {"mark": 6.0, "loss": 6.0, "intercept": -4.5}
-"""Logistic weights of the mark (0..1) and the lost height (0..1), where the model brings none of its own."""
+LEAST_PROBABILITY = 0.3
+"""In a vertebra that is most probably whole nothing is marked."""
+CALIBRATION = {"mark": 6.0, "loss": 6.0, "intercept": -4.5, "threshold": 0.5}
+"""Logistic weights of the mark (0..1) and the lost height (0..1), and the network's answer from which on bone counts as
+fractured, where the model brings none of its own."""
 
 
 def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent) -> SpineResult:
@@ -123,17 +126,12 @@ def _fracture(
     """shares: float `(I, J, K)`, probability of fractured bone on the grid, 0 outside the vertebra."""
     from SpineLib.inference.scan_grid import mask_on
 
-    voxel_mm3 = grid.spacing_mm**3
     grade, kind, loss = _grade(vertebra.level, measurements)
-    inside = shares >= 0.5
-    if inside.sum() * voxel_mm3 < LEAST_FRACTURE_MM3:
+    probability = probability_of(mark, loss or 0.0, calibration)
+    inside = shares >= calibration["threshold"]
+    if probability < LEAST_PROBABILITY or inside.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
         inside = np.zeros_like(inside)
-    return Fracture(
-        mask=mask_on(scan.image, inside, grid),
-        probability=round(probability_of(mark, loss or 0.0, calibration), 4),
-        genant_grade=grade,
-        kind=kind,
-    )
+    return Fracture(mask_on(scan.image, inside, grid), round(probability, 4), grade, kind)
 
 
 def mark_of(shares: np.ndarray, voxel_mm3: float) -> float:

@@ -26,10 +26,12 @@ NOT_HU = (
 class ScanImage:
     """The scan for ITK. A value times `scale` plus `shift` is in Hounsfield units, or in their range where not `is_hu`.
 
+    upright: the same voxels in the order left, back, up, so that a scan stored another way round gives the same answer.
     warnings: what the user should know of the values.
     """
 
     image: "sitk.Image"
+    upright: "sitk.Image"
     is_hu: bool
     scale: float
     shift: float
@@ -40,19 +42,22 @@ class ScanImage:
         from SpineLib.inference.scan_grid import resampled
         from SpineLib.inference.scan_input import LOWEST_HU
 
-        values = resampled(self.image, grid, (LOWEST_HU - self.shift) / self.scale)
+        values = resampled(self.upright, grid, (LOWEST_HU - self.shift) / self.scale)
         return values * np.float32(self.scale) + np.float32(self.shift)
 
 
 def scan_image(volume: Volume) -> ScanImage:
     """The scan of a volume. Raises InputError for one in which no vertebra could be found."""
+    import SimpleITK as sitk
+
     from SpineLib.io.itk import image_of
 
     usable_scan(volume)
     meaning = hu_scale(volume)
     image = image_of(volume.voxels, volume.affine)
+    upright = sitk.DICOMOrient(image, "LPS")
     if meaning.is_hu:
-        return ScanImage(image, True, 1.0, meaning.offset, ())
+        return ScanImage(image, upright, True, 1.0, meaning.offset, ())
     low, high = np.percentile(volume.voxels[::4, ::4, ::2], (1, 99))
     scale = (BRIGHT_HU - DARK_HU) / max(float(high - low), 1e-6)
-    return ScanImage(image, False, scale, DARK_HU - scale * float(low), (NOT_HU,))
+    return ScanImage(image, upright, False, scale, DARK_HU - scale * float(low), (NOT_HU,))
