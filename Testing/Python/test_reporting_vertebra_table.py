@@ -135,4 +135,4 @@ def test_everything_in_the_report_is_escaped() -> None:
 
 def test_a_report_of_nothing_says_so() -> None:
     page = Page(report_of(result(), "Empty"))
-    assert "No vertebra was found." in page.text and "table" not in page.tags
+    assert "Nothing was found." in page.text and "table" not in page.tags
