@@ -56,6 +56,16 @@ class Mask:
         start = low + common.origin if common.box.size else (0, 0, 0)
         return Mask(common.box, (int(start[0]), int(start[1]), int(start[2])), self.shape)
 
+    @classmethod
+    def from_indices(cls, where: np.ndarray, shape: tuple[int, int, int]) -> "Mask":
+        """The mask of the voxels at indices `(n, 3)`, without an array of the whole image."""
+        if not len(where):
+            return cls(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), shape)
+        low = where.min(axis=0)
+        box = np.zeros(where.max(axis=0) - low + 1, dtype=bool)
+        box[tuple((where - low).T)] = True
+        return cls(box, (int(low[0]), int(low[1]), int(low[2])), shape)
+
     def to_array(self) -> np.ndarray:
         """The mask at the image's full size, bool."""
         array = np.zeros(self.shape, dtype=bool)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from SpineLib.core.anatomy import VERTEBRAE
-from SpineLib.core.mask import Mask
 from SpineLib.core.result import SpineResult, Vertebra
 from SpineLib.evaluation.intervals import bootstrap_mean
 from SpineLib.evaluation.overlap import dice
@@ -54,7 +53,7 @@ def score_scan(
     labels, parts, fractured: `(I, J, K)` like the result's image, codes as in `synthesis.ct.case.SyntheticCT`. grades:
     code -> Genant grade of the fractured vertebrae; None where fractures are not told.
     """
-    found = [(each, Mask(each.mask.box, each.mask.origin, each.mask.shape).to_array()) for each in result.vertebrae]
+    found = [(each, each.mask.to_array()) for each in result.vertebrae]
     centers = [_center(mask, result.affine) for _, mask in found]
     scores, taken = [], set()
     for code in (int(value) for value in np.unique(labels) if int(value) in NAMES):

@@ -41,6 +41,28 @@ class ScanGrid:
         """Points `(n, 3)`, RAS mm, of indices `(n, 3)`."""
         return self.origin_ras_mm + (indices * self.spacing_mm) @ AXES
 
+    def within(self, whole: "ScanGrid") -> "ScanGrid":
+        """The part that lies within the voxel centers of another grid."""
+        (low, high), (least, most) = self._reach(), whole._reach()
+        low, high = np.maximum(low, least), np.minimum(high, most)
+        size = np.maximum(np.floor((high - low) / self.spacing_mm + 1e-6).astype(int) + 1, 1)
+        return ScanGrid((int(size[0]), int(size[1]), int(size[2])), self.spacing_mm, low @ AXES)
+
+    def values_on(self, target: "ScanGrid", values: np.ndarray) -> np.ndarray:
+        """`values` of this grid `(I, J, K)` on another one: those of the nearest voxels, also beyond the border."""
+        first = self.indices(target.points(np.zeros((1, 3))))[0]
+        step = target.spacing_mm / self.spacing_mm
+        places = [
+            np.clip(np.rint(start + step * np.arange(size)).astype(int), 0, length - 1)
+            for start, size, length in zip(first, target.shape, self.shape, strict=True)
+        ]
+        return values[np.ix_(*places)]
+
+    def _reach(self) -> tuple[np.ndarray, np.ndarray]:
+        """First and last voxel center, mm along the axes."""
+        first = self.origin_ras_mm @ AXES
+        return first, first + (np.array(self.shape) - 1) * self.spacing_mm
+
 
 def grid_over(shape: tuple[int, ...], affine: np.ndarray, spacing_mm: float) -> ScanGrid:
     """The grid that covers a scan of `shape` and `affine`, whichever way that lies."""
@@ -71,15 +93,14 @@ def resampled(image: sitk.Image, grid: ScanGrid, beyond: float = LOWEST_HU) -> n
     return np.ascontiguousarray(array_of(found))
 
 
-def mask_on(image: sitk.Image, inside: np.ndarray, grid: ScanGrid) -> Mask:
-    """A mask `(I, J, K)` of a grid on the voxels of a scan: linear between the grid's voxels, half and more is in."""
+def mask_on(image: sitk.Image, inside: Mask, grid: ScanGrid) -> Mask:
+    """A mask of a grid on the voxels of a scan: linear between the grid's voxels, half and more is in."""
     size = image.GetSize()
     shape = (int(size[0]), int(size[1]), int(size[2]))
-    cropped = Mask.from_array(inside)
-    if cropped.is_empty:
+    if inside.is_empty:
         return Mask(np.zeros((0, 0, 0), bool), (0, 0, 0), shape)
-    box = np.pad(cropped.box, 1).astype(np.float32)
-    corner = grid.points(np.array(cropped.origin, float)[None] - 1)[0]
+    box = np.pad(inside.box, 1).astype(np.float32)
+    corner = grid.points(np.array(inside.origin, float)[None] - 1)[0]
     small = ScanGrid((box.shape[0], box.shape[1], box.shape[2]), grid.spacing_mm, corner)
     window = _window(image, small)
     if window is None:

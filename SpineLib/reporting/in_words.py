@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A result in a few words, for a line on the screen."""
 
-from SpineLib.core.result import SpineResult, Vertebra
+from SpineLib.core.result import SpineResult
+from SpineLib.reporting.vertebra_table import VertebraRow, by_suspicion, rows_of
 
 SUSPICIOUS = 0.5
 """Vertebrae that are more probably fractured than not are named."""
@@ -10,13 +11,14 @@ TOLD_ANGLES = {"lumbar_lordosis": "lordosis", "thoracic_kyphosis": "kyphosis", "
 
 def found_vertebrae(result: SpineResult) -> str:
     """ "17 vertebrae, T1 to L5" and the fractures among them; empty where no vertebra was found."""
-    levels = [vertebra.level for vertebra in result.vertebrae]
-    if not levels:
+    rows = rows_of(result)
+    if not rows:
         return ""
-    told = f"1 vertebra, {levels[0]}" if len(levels) == 1 else f"{len(levels)} vertebrae, {levels[0]} to {levels[-1]}"
-    if all(vertebra.fracture is None for vertebra in result.vertebrae):
+    first, last = rows[0].level, rows[-1].level
+    told = f"1 vertebra, {first}" if len(rows) == 1 else f"{len(rows)} vertebrae, {first} to {last}"
+    if all(row.probability is None for row in rows):
         return told
-    broken = [_fracture(vertebra) for vertebra in by_suspicion(result) if _is_suspicious(vertebra)]
+    broken = [_fracture(row) for row in by_suspicion(rows) if (row.probability or 0) >= SUSPICIOUS]
     return f"{told}, fractures: {', '.join(broken)}" if broken else f"{told}, no fracture"
 
 
@@ -26,17 +28,6 @@ def angles(result: SpineResult) -> str:
     return ", ".join(f"{words} {values[name]:.0f} deg" for name, words in TOLD_ANGLES.items() if name in values)
 
 
-def by_suspicion(result: SpineResult) -> list[Vertebra]:
-    """Vertebrae, the one most probably fractured first."""
-    return sorted(result.vertebrae, key=lambda each: -(each.fracture.probability if each.fracture else 0.0))
-
-
-def _is_suspicious(vertebra: Vertebra) -> bool:
-    return vertebra.fracture is not None and vertebra.fracture.probability >= SUSPICIOUS
-
-
-def _fracture(vertebra: Vertebra) -> str:
-    fracture = vertebra.fracture
-    assert fracture is not None
-    grade = f", grade {fracture.genant_grade} {fracture.kind}".rstrip() if fracture.genant_grade else ""
-    return f"{vertebra.level} ({100 * fracture.probability:.0f} %{grade})"
+def _fracture(row: VertebraRow) -> str:
+    grade = f", grade {row.genant_grade} {row.kind}".rstrip() if row.genant_grade else ""
+    return f"{row.level} ({100 * (row.probability or 0):.0f} %{grade})"

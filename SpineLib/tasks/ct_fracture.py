@@ -45,9 +45,9 @@ def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent
     ModelError and ResourceError for model and machine.
     """
     watch = Stopwatch(progress)
-    found = find(volume, None, options, watch, part_of(progress, 0.0, 0.6))
+    # First, so that an unknown model is told before the work.
     model = ScanModel.for_task(NAME, options.model, options)
-    found = replace(found, model=model)
+    found = replace(find(volume, None, options, watch, part_of(progress, 0.0, 0.6)), model=model)
     measurements: tuple[Measurement, ...] = ()
     vertebrae = found.vertebrae
     if vertebrae:
@@ -131,7 +131,7 @@ def _fracture(
     inside = shares >= calibration["threshold"]
     if probability < LEAST_PROBABILITY or inside.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
         inside = np.zeros_like(inside)
-    return Fracture(mask_on(scan.image, inside, grid), round(probability, 4), grade, kind)
+    return Fracture(mask_on(scan.image, Mask.from_array(inside), grid), round(probability, 4), grade, kind)
 
 
 def mark_of(shares: np.ndarray, voxel_mm3: float) -> float:

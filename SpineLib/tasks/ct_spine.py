@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from SpineLib.core.anatomy import DISC, SACRUM
+from SpineLib.core.mask import Mask
 from SpineLib.core.progress import Progress, part_of, silent
 from SpineLib.core.result import Measurement, SpineResult, Structure, Vertebra
 from SpineLib.core.volume import Volume
@@ -87,10 +88,9 @@ def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
 
     found = []
     for instance, name in zip(fine.instances, fine.names, strict=True):
-        where = tuple(instance.where.T)
-        whole, body = np.zeros((2, *fine.grid.shape), bool)
-        whole[where] = True
-        body[where] = fine.voxels.parts[where] == PARTS.index("body")
+        is_body = fine.voxels.parts[tuple(instance.where.T)] == PARTS.index("body")
+        whole = Mask.from_indices(instance.where, fine.grid.shape)
+        body = Mask.from_indices(instance.where[is_body], fine.grid.shape)
         mask = mask_on(image, whole, fine.grid)
         if mask.is_empty:
             continue
@@ -116,7 +116,7 @@ def structures_on(image: "sitk.Image", fine: FineSpine) -> tuple[Structure, ...]
     found = []
     for anatomy, part in ((SACRUM, "sacrum"), (DISC, "disc")):
         inside = _largest(fine.voxels.parts == PARTS.index(part), anatomy is SACRUM)
-        mask = mask_on(image, inside, fine.grid)
+        mask = mask_on(image, Mask.from_array(inside), fine.grid)
         if not mask.is_empty:
             found.append(Structure(anatomy.name, mask, 1.0))
     return tuple(found)

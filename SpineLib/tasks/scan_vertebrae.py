@@ -80,7 +80,7 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
         )
 
     near = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM
-    seen = _on_grid(near, coarse.grid, grid)
+    seen = coarse.grid.values_on(grid, near)
     voxels = look(seen)
     found = credible_vertebrae(voxels, grid, coarse)
     for _ in range(MOST_STEPS):
@@ -115,7 +115,7 @@ def _fine_grid(coarse: CoarseSpine, spacing_mm: float) -> "ScanGrid":
     ends = coarse.grid.points(np.array([[0, 0, 0], np.array(coarse.grid.shape) - 1], float))
     low, high = points.min(axis=0) - SIDE_MM, points.max(axis=0) + SIDE_MM
     low[2], high[2] = ends[:, 2].min(), ends[:, 2].max()
-    return _within(grid_around(np.stack([low, high]), spacing_mm), coarse.grid)
+    return grid_around(np.stack([low, high]), spacing_mm).within(coarse.grid)
 
 
 def _names(
@@ -155,25 +155,3 @@ def _connected(spine: np.ndarray, spacing_mm: float) -> np.ndarray:
         if away[here].min() <= LINE_MM and sizes[piece] * spacing_mm**3 >= 500:
             kept = kept | here
     return kept
-
-
-def _within(grid: "ScanGrid", whole: "ScanGrid") -> "ScanGrid":
-    """The part of a grid that lies within another's voxels."""
-    from SpineLib.inference.scan_grid import AXES, ScanGrid
-
-    low, high = grid.origin_ras_mm @ AXES, grid.points(np.array(grid.shape, float)[None] - 1)[0] @ AXES
-    least, most = whole.origin_ras_mm @ AXES, whole.points(np.array(whole.shape, float)[None] - 1)[0] @ AXES
-    low, high = np.maximum(low, least), np.minimum(high, most)
-    size = np.maximum(np.floor((high - low) / grid.spacing_mm + 1e-6).astype(int) + 1, 1)
-    return ScanGrid((int(size[0]), int(size[1]), int(size[2])), grid.spacing_mm, low @ AXES)
-
-
-def _on_grid(mask: np.ndarray, source: "ScanGrid", target: "ScanGrid") -> np.ndarray:
-    """A mask of one grid on another, nearest voxels; both lie along the same axes."""
-    first = source.indices(target.points(np.zeros((1, 3))))[0]
-    step = target.spacing_mm / source.spacing_mm
-    places = [
-        np.clip(np.rint(start + step * np.arange(size)).astype(int), 0, length - 1)
-        for start, size, length in zip(first, target.shape, source.shape, strict=True)
-    ]
-    return mask[np.ix_(*places)]

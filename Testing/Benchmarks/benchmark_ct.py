@@ -91,11 +91,11 @@ def _ours(scan, values, grid, localizer, model) -> np.ndarray:
 
     from SpineLib.core.progress import silent
     from SpineLib.inference.scan_networks import find_vertebrae
-    from SpineLib.tasks.scan_vertebrae import NEAR_MM, _on_grid, localize
+    from SpineLib.tasks.scan_vertebrae import NEAR_MM, localize
 
     coarse = localize(scan, localizer, silent)
     near = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM
-    wanted = _on_grid(near, coarse.grid, grid)
+    wanted = coarse.grid.values_on(grid, near)
     bundle = model.bundle
     return find_vertebrae(
         bundle.network, values, wanted, grid.spacing_mm, model.window, model.device, silent, model.change

@@ -7,6 +7,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from SpineLib.core.errors import Cancelled, ModelError
+from SpineLib.core.mask import Mask
 from SpineLib.core.progress import silent
 from SpineLib.inference.attempts import carry_out
 from SpineLib.inference.device import select
@@ -83,7 +84,7 @@ def test_a_mask_comes_back_to_the_scans_own_voxels(place: str) -> None:
     grid = grid_around(middle + np.array([[-15, -15, -15], [15, 15, 15]]), 1.5)
     center = middle + np.array([4.0, -3.0, 2.0])
     ball = np.linalg.norm(coordinates(grid.shape, grid.affine) - center, axis=-1) <= 9
-    found = mask_on(image, ball, grid).to_array()
+    found = mask_on(image, Mask.from_array(ball), grid).to_array()
     wanted = np.linalg.norm(coordinates(shape, affine) - center, axis=-1) <= 9
     assert 2 * (found & wanted).sum() / (found.sum() + wanted.sum()) > 0.95
     shift = coordinates(shape, affine)[found].mean(axis=0) - center
@@ -93,7 +94,7 @@ def test_a_mask_comes_back_to_the_scans_own_voxels(place: str) -> None:
 def test_a_mask_outside_the_scan_is_empty() -> None:
     image = image_of(np.zeros((10, 10, 10), np.int16), np.eye(4))
     grid = grid_around(np.array([[100.0, 100, 100], [110, 110, 110]]), 2.0)
-    assert mask_on(image, np.ones(grid.shape, bool), grid).is_empty
+    assert mask_on(image, Mask.from_array(np.ones(grid.shape)), grid).is_empty
 
 
 class Echo(torch.nn.Module):
@@ -180,3 +181,21 @@ def test_an_answer_that_is_no_number_is_an_error() -> None:
 
     with pytest.raises(ModelError, match="not a number"):
         carry_out(Broken(), CPU, look, silent, lambda device, sentence: None, windows=True)
+
+
+def test_indices_and_the_whole_array_give_the_same_mask() -> None:
+    inside = np.random.default_rng(4).random((7, 8, 9)) > 0.97
+    first, second = Mask.from_array(inside), Mask.from_indices(np.argwhere(inside), inside.shape)
+    assert first.origin == second.origin and first.shape == second.shape
+    np.testing.assert_array_equal(first.box, second.box)
+    assert Mask.from_indices(np.zeros((0, 3), int), (7, 8, 9)).is_empty
+
+
+def test_a_grid_within_another_keeps_to_it_and_takes_its_values() -> None:
+    whole = grid_around(np.array([[-50.0, -40, -60], [50, 40, 60]]), 5.0)
+    part = grid_around(np.array([[-20.0, -60, -30], [20, 60, 30]]), 1.5).within(whole)
+    ends = whole.indices(part.points(np.array([[0.0, 0, 0], np.array(part.shape) - 1.0])))
+    assert (ends > -1e-6).all() and (ends < np.array(whole.shape) - 1 + 1e-6).all()
+    heights = coordinates(whole.shape, whole.affine)[..., 2]
+    nearest = whole.values_on(part, heights)
+    assert np.abs(nearest - coordinates(part.shape, part.affine)[..., 2]).max() <= 2.5 + 1e-6
