@@ -26,6 +26,12 @@ class ScanGrid:
     spacing_mm: float
     origin_ras_mm: np.ndarray
 
+    @classmethod
+    def between(cls, low: np.ndarray, high: np.ndarray, spacing_mm: float) -> "ScanGrid":
+        """The largest grid that begins at `low` and does not reach beyond `high`, mm along the axes."""
+        size = np.maximum(np.floor((high - low) / spacing_mm + 1e-6).astype(int) + 1, 1)
+        return cls((int(size[0]), int(size[1]), int(size[2])), spacing_mm, low @ AXES)
+
     @property
     def affine(self) -> np.ndarray:
         affine = np.eye(4)
@@ -44,9 +50,7 @@ class ScanGrid:
     def within(self, whole: "ScanGrid") -> "ScanGrid":
         """The part that lies within the voxel centers of another grid."""
         (low, high), (least, most) = self._reach(), whole._reach()
-        low, high = np.maximum(low, least), np.minimum(high, most)
-        size = np.maximum(np.floor((high - low) / self.spacing_mm + 1e-6).astype(int) + 1, 1)
-        return ScanGrid((int(size[0]), int(size[1]), int(size[2])), self.spacing_mm, low @ AXES)
+        return ScanGrid.between(np.maximum(low, least), np.minimum(high, most), self.spacing_mm)
 
     def values_on(self, target: "ScanGrid", values: np.ndarray) -> np.ndarray:
         """`values` of this grid `(I, J, K)` on another one: those of the nearest voxels, also beyond the border."""
@@ -90,6 +94,12 @@ def resampled(image: sitk.Image, grid: ScanGrid, beyond: float = LOWEST_HU) -> n
     part = sitk.BinShrink(part, shrink) if max(shrink) > 1 else part
     reference = _reference(grid)
     found = sitk.Resample(part, reference, sitk.Transform(), sitk.sitkLinear, beyond, sitk.sitkFloat32)
+    return np.ascontiguousarray(array_of(found))
+
+
+def nearest_on(labels: sitk.Image, grid: ScanGrid) -> np.ndarray:
+    """Labels of the nearest voxels on a grid, of the image's own type; 0 where it does not reach."""
+    found = sitk.Resample(labels, _reference(grid), sitk.Transform(), sitk.sitkNearestNeighbor, 0.0)
     return np.ascontiguousarray(array_of(found))
 
 
