@@ -12,46 +12,41 @@ from SpineLib.inference.attempts import Attempt, Change, Forward, carry_out
 from SpineLib.inference.device import Device
 from SpineLib.inference.scan_input import network_values
 from SpineLib.inference.windows import Size, plan, run
-from SpineLib.networks.ct_channels import (
-    COORDINATE_MIDDLE,
-    COORDINATE_UNIT,
-    LOCALIZER_CHANNELS,
-    OFFSET_UNIT_MM,
-    PARTS,
-)
+from SpineLib.networks.ct_channels import LEVELS, LOCALIZER_CHANNELS, OFFSET_UNIT_MM, PARTS, REGIONS, VERTEBRA_CHANNELS
 
 OVERLAP = 0.25
 
 
 @dataclass(frozen=True)
 class CoarseLevels:
-    """spine: bool `(I, J, K)`. places, spreads: float32 `(I, J, K)`, each voxel's place along the spine in steps of
-    vertebrae (`networks.ct_channels.COORDINATES`) and how uncertain that is; 0 where no spine is."""
+    """spine: bool `(I, J, K)`. numbers: int32 `(I, J, K)`, each spine voxel's row of `shares`; -1 where no spine is.
+    shares: float16 `(n, levels)`, how well the voxel looks like each of `networks.ct_channels.LEVELS`; sum 1."""
 
     spine: np.ndarray
-    places: np.ndarray
-    spreads: np.ndarray
+    numbers: np.ndarray
+    shares: np.ndarray
 
 
 @dataclass(frozen=True)
 class VertebraVoxels:
     """parts: uint8 `(I, J, K)`, places in `PARTS`. The others are of the n voxels of vertebrae: where, int32 indices
-    `(n, 3)`; votes, float32 `(n, 3)`, the indices of their vertebra's center; shares, float32 `(n,)`, how sure."""
+    `(n, 3)`; votes, float32 `(n, 3)`, the indices of their vertebra's center; shares, float32 `(n,)`, how sure;
+    regions, float16 `(n, 3)`, the probability of each of `REGIONS`."""
 
     parts: np.ndarray
     where: np.ndarray
     votes: np.ndarray
     shares: np.ndarray
+    regions: np.ndarray
 
     def joined(self, other: "VertebraVoxels", there: np.ndarray) -> "VertebraVoxels":
         """This one with the other's answer at the voxels of `there`, bool `(I, J, K)`, where this one has none."""
         new = there[tuple(other.where.T)]
-        return VertebraVoxels(
-            np.where(there, other.parts, self.parts),
-            np.concatenate([self.where, other.where[new]]),
-            np.concatenate([self.votes, other.votes[new]]),
-            np.concatenate([self.shares, other.shares[new]]),
+        both = (
+            np.concatenate([getattr(self, each), getattr(other, each)[new]])
+            for each in ("where", "votes", "shares", "regions")
         )
+        return VertebraVoxels(np.where(there, other.parts, self.parts), *both)
 
 
 def find_levels(
@@ -62,17 +57,20 @@ def find_levels(
     windows = plan(np.ones(image.shape, bool), window, OVERLAP)
 
     def look(forward: Forward, attempt: Attempt) -> CoarseLevels:
-        found = CoarseLevels(np.zeros(image.shape, bool), *np.zeros((2, *image.shape), np.float32))
+        spine, numbers = np.zeros(image.shape, bool), np.full(image.shape, -1, np.int32)
+        shares: list[np.ndarray] = [np.zeros((0, len(LEVELS)), np.float16)]
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
             box = tuple(slice(low, low + size) for low, size in zip(start, answer.shape[1:], strict=True))
-            spine = (answer[0] > 0) & seen
-            found.spine[box] = spine.cpu().numpy()
-            found.places[box] = ((answer[1] * COORDINATE_UNIT + COORDINATE_MIDDLE) * spine).cpu().numpy()
-            found.spreads[box] = (answer[2].clamp(-3, 3).exp() * spine).cpu().numpy()
+            there = (answer[0] > 0) & seen
+            new = answer[1:].movedim(0, -1)[there].softmax(1).half().cpu().numpy()
+            spine[box] = there.cpu().numpy()
+            first = sum(map(len, shares))
+            numbers[box][spine[box]] = np.arange(first, first + len(new))
+            shares.append(new)
 
         run(image, windows, LOCALIZER_CHANNELS, forward, attempt, take, progress)
-        return found
+        return CoarseLevels(spine, numbers, np.concatenate(shares))
 
     return carry_out(network, device, look, progress, changed, windows=True)
 
@@ -103,14 +101,16 @@ def find_vertebrae(
             parts[box] = best.cpu().numpy()
             inside = (best == 1) | (best == 2)
             where = inside.nonzero().cpu().numpy() + np.array(start)
-            ways = answer[len(PARTS) :][:, inside].T.cpu().numpy() * (OFFSET_UNIT_MM / spacing_mm)
+            _, ways, looks = answer[:, inside].split((len(PARTS), 3, len(REGIONS)))
+            votes = where + ways.T.cpu().numpy() * (OFFSET_UNIT_MM / spacing_mm)
             sure = (shares[1] + shares[2])[inside].cpu().numpy()
-            found.append((where.astype(np.int32), (where + ways).astype(np.float32), sure))
+            regions = looks.softmax(0).T.half().cpu().numpy()
+            found.append((where.astype(np.int32), votes.astype(np.float32), sure, regions))
 
-        run(image, windows, len(PARTS) + 3, forward, attempt, take, progress)
-        empty = (np.zeros((0, 3), np.int32), np.zeros((0, 3), np.float32), np.zeros(0, np.float32))
-        where, votes, shares = (np.concatenate(each) for each in zip(empty, *found, strict=True))
-        return VertebraVoxels(parts, where, votes, shares)
+        run(image, windows, VERTEBRA_CHANNELS, forward, attempt, take, progress)
+        nothing = np.zeros((0, 3), np.float32)
+        empty = (nothing.astype(np.int32), nothing, np.zeros(0, np.float32), nothing.astype(np.float16))
+        return VertebraVoxels(parts, *(np.concatenate(each) for each in zip(empty, *found, strict=True)))
 
     return carry_out(network, device, look, progress, changed, windows=True)
 

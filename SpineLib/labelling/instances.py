@@ -26,10 +26,12 @@ STRAY_SHARE = 0.03
 
 @dataclass(frozen=True)
 class Instance:
-    """A vertebra before it has a name. center: index `(3,)`; where: int indices `(n, 3)`; confidence: mean share."""
+    """A vertebra before it has a name. center: index `(3,)`; where: int indices `(n, 3)`; numbers: `(n,)`, which of the
+    voxels given these are; confidence: mean share."""
 
     center: np.ndarray
     where: np.ndarray
+    numbers: np.ndarray
     confidence: float
 
 
@@ -47,11 +49,11 @@ def find_instances(
     if not len(centers):
         return []
     owner = _owners(votes, centers, spacing_mm)
-    found = [_instance(where[owner == number], shares[owner == number], shape) for number in range(len(centers))]
+    pieces = [_without_strays(where, np.flatnonzero(owner == number)) for number in range(len(centers))]
     kept = [
-        Instance(center, *each)
-        for center, each in zip(centers, found, strict=True)
-        if each is not None and len(each[0]) * spacing_mm**3 >= LEAST_VOLUME_MM3
+        Instance(center, where[numbers], numbers, float(shares[numbers].mean()))
+        for center, numbers in zip(centers, pieces, strict=True)
+        if len(numbers) * spacing_mm**3 >= LEAST_VOLUME_MM3
     ]
     return sorted(kept, key=lambda instance: -instance.center[2])
 
@@ -96,17 +98,18 @@ def _owners(votes: np.ndarray, centers: np.ndarray, spacing_mm: float) -> np.nda
     return np.where(distance * spacing_mm <= VOTE_REACH_MM, owner, -1)
 
 
-def _instance(where: np.ndarray, shares: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, float] | None:
-    """Its voxels without stray pieces, and how sure they are."""
+def _without_strays(where: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Those of a vertebra's voxels, given as numbers of `where`, that belong to no stray piece."""
     from scipy import ndimage
 
-    if not len(where):
-        return None
-    low = where.min(axis=0)
-    box = np.zeros(where.max(axis=0) - low + 1, bool)
-    box[tuple((where - low).T)] = True
+    if not len(numbers):
+        return numbers
+    own = where[numbers]
+    low = own.min(axis=0)
+    box = np.zeros(own.max(axis=0) - low + 1, bool)
+    box[tuple((own - low).T)] = True
     pieces, count = ndimage.label(box, np.ones((3, 3, 3)))
-    piece = pieces[tuple((where - low).T)]
+    piece = pieces[tuple((own - low).T)]
     sizes = np.bincount(piece, minlength=count + 1)
-    kept = (sizes >= max(STRAY_SHARE * len(where), 1))[piece] | (piece == sizes[1:].argmax() + 1)
-    return where[kept], float(shares[kept].mean())
+    kept = (sizes >= max(STRAY_SHARE * len(own), 1))[piece] | (piece == sizes[1:].argmax() + 1)
+    return numbers[kept]

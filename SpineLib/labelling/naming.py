@@ -8,13 +8,17 @@ sacrum below. Sums over all readings (forward and backward) give every vertebra'
 design; the frequencies of variants are our choice, of the order of those in Carrino et al., Radiology 2011.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from SpineLib.core.anatomy import VERTEBRAE
-from SpineLib.networks.ct_channels import COORDINATES, LEVELS
+from SpineLib.networks.ct_channels import LEVELS as LOCALIZED
+from SpineLib.networks.ct_channels import REGIONS
 
+LEVELS = tuple(level for level in LOCALIZED if level in {vertebra.name for vertebra in VERTEBRAE})
+"""Those a vertebra may have."""
 _USUAL = tuple(vertebra.name for vertebra in VERTEBRAE[:24])
 KINDS: tuple[tuple[tuple[str, ...], float], ...] = (
     (_USUAL, 0.89),
@@ -24,12 +28,13 @@ KINDS: tuple[tuple[tuple[str, ...], float], ...] = (
 )
 """Levels of each kind of spine from the head downward, and how common it is."""
 MOST_VERTEBRAE = max(len(levels) for levels, _ in KINDS)
-TRUST = 0.7
-"""The localizer errs alike about neighbors, so their evidence counts less than if each spoke for itself."""
+TRUST, VOICES = 0.7, 6
+"""The localizer errs alike about neighbors, so their evidence counts less than if each spoke for itself, and that of a
+long row no more than that of so many."""
 LEAST = 0.003
 """No level is ruled out by its looks alone."""
-SHARPEST = 0.25
-"""The localizer may be surer of a place than its training on synthetic scans justifies."""
+REGION_LEAST = 0.003
+"""As above, of the region that a vertebra looks like from near."""
 GAP = 1.55
 """From this many usual distances on a vertebra may be missing between two."""
 MISSED, UNEXPECTED = 0.02, 1e-4
@@ -47,38 +52,45 @@ class Name:
     second: str | None
 
 
-def looks_of(places: np.ndarray, spreads: np.ndarray) -> np.ndarray:
-    """How well a vertebra looks like each of `LEVELS`, `(levels,)`, with sum 1.
+@dataclass(frozen=True)
+class Looks:
+    """What a vertebra looks like: from afar, `(levels,)`, like each of `LEVELS`; from near, `(3,)`, like each of
+    `REGIONS`. Both with sum 1, even where nothing was seen."""
 
-    places, spreads: `(n,)`, the localizer's answer at its voxels. Voxels are averaged, not
-    multiplied: they all err alike.
+    levels: np.ndarray
+    regions: np.ndarray
+
+
+def looks_of(shares: np.ndarray, regions: np.ndarray) -> Looks:
+    """shares: `(n, levels)`, the localizer's probabilities at the vertebra's voxels; regions: `(m, 3)`, those by the
+    vertebra network. Voxels are averaged, not multiplied: they all err alike.
     """
-    levels = np.array([COORDINATES[level] for level in LEVELS])
-    if not len(places):
-        return np.full(len(levels), 1 / len(levels))
-    wide = np.maximum(spreads, SHARPEST)[:, None]
-    density = (np.exp(-np.abs(levels - places[:, None]) / wide) / wide).mean(axis=0)
-    return density / density.sum()
+    afar, near = np.full(len(LEVELS), 1 / len(LEVELS)), np.full(len(REGIONS), 1 / len(REGIONS))
+    if len(shares):
+        afar = shares[:, [LOCALIZED.index(level) for level in LEVELS]].mean(axis=0, dtype=np.float64)
+    if len(regions):
+        near = regions.mean(axis=0, dtype=np.float64)
+    return Looks(afar / max(afar.sum(), 1e-9), near)
 
 
-def name_vertebrae(shares: np.ndarray, centers_mm: np.ndarray, on_sacrum: bool) -> list[Name]:
+def name_vertebrae(looks: Sequence[Looks], centers_mm: np.ndarray, on_sacrum: bool) -> list[Name]:
     """Names of vertebrae from the head downward.
 
-    shares: `(n, levels)`, how well each looks like each of `LEVELS`. centers_mm: `(n, 3)`. on_sacrum: whether the last
-    one lies on the sacrum. Raises ValueError for more vertebrae than any spine has.
+    looks: of each. centers_mm: `(n, 3)`. on_sacrum: whether the last one lies on the sacrum. Raises ValueError for more
+    vertebrae than any spine has.
     """
-    if not len(shares):
+    if not looks:
         return []
-    if len(shares) > MOST_VERTEBRAE:
-        raise ValueError(f"{len(shares)} vertebrae in a row")
+    if len(looks) > MOST_VERTEBRAE:
+        raise ValueError(f"{len(looks)} vertebrae in a row")
     skips = _skips(centers_mm)
-    marginals = np.zeros((len(shares), len(LEVELS)))
+    marginals = np.zeros((len(looks), len(LEVELS)))
     weights, parts = [], []
     for levels, prior in KINDS:
-        looks = _looks(shares, levels)
+        own = _evidence(looks, levels)
         if on_sacrum:
-            looks[-1] *= np.where(np.arange(len(levels)) == len(levels) - 1, 1.0, OFF_THE_SACRUM)
-        score, each = _forward_backward(looks, skips)
+            own[-1] *= np.where(np.arange(len(levels)) == len(levels) - 1, 1.0, OFF_THE_SACRUM)
+        score, each = _forward_backward(own, skips)
         weights.append(np.log(prior) + score)
         parts.append((levels, each))
     shares_of_kinds = np.exp(np.array(weights) - max(weights))
@@ -86,7 +98,7 @@ def name_vertebrae(shares: np.ndarray, centers_mm: np.ndarray, on_sacrum: bool) 
     for (levels, each), share in zip(parts, shares_of_kinds, strict=True):
         marginals[:, [LEVELS.index(level) for level in levels]] += share * each
     levels, each = parts[int(shares_of_kinds.argmax())]
-    best = _best_path(_looks(shares, levels), skips, on_sacrum)
+    best = _best_path(_evidence(looks, levels), skips, on_sacrum)
     return [_name(levels[place], row) for place, row in zip(best, marginals, strict=True)]
 
 
@@ -98,10 +110,14 @@ def _name(level: str, marginal: np.ndarray) -> Name:
     return Name(level, float(marginal[chosen]), LEVELS[second] if others[second] > 0.001 else None)
 
 
-def _looks(shares: np.ndarray, levels: tuple[str, ...]) -> np.ndarray:
-    """`(n, levels)`: how well each vertebra looks like each level."""
-    columns = shares[:, [LEVELS.index(level) for level in levels]]
-    return (columns + LEAST) ** TRUST
+def _evidence(looks: Sequence[Looks], levels: tuple[str, ...]) -> np.ndarray:
+    """`(n, levels of this kind of spine)`: how much speaks for each level."""
+    trust = TRUST * min(1.0, VOICES / len(looks))
+    places = [LEVELS.index(level) for level in levels]
+    regions = [REGIONS.index(level[0]) for level in levels]
+    afar = np.stack([each.levels[places] for each in looks])
+    near = np.stack([each.regions[regions] for each in looks])
+    return (afar + LEAST) ** trust * (near + REGION_LEAST)
 
 
 def _skips(centers_mm: np.ndarray) -> np.ndarray:

@@ -11,13 +11,15 @@ COORDINATES: dict[str, float] = {
 }
 """Places along the spine, from the head downward, one step a vertebra: C1 is 1, T1 8, L1 20. Extra vertebrae lie
 between their neighbors."""
-LEVELS: tuple[str, ...] = tuple(name for name in COORDINATES if name != "Sacrum")
-COORDINATE_MIDDLE, COORDINATE_UNIT = 14.0, 8.0
-"""The localizer's channels are: logit of the spine; coordinate as (coordinate - middle) / unit; logarithm of the spread
-of that coordinate, in steps, as of a Laplace distribution."""
-LOCALIZER_CHANNELS = 3
+LEVELS: tuple[str, ...] = tuple(COORDINATES)
+"""The localizer's channels are: logit of the spine, then one logit a level in this order. Places are told apart as
+levels and not as one number because a voxel may well be of L1 or of T13 but hardly of something between them."""
+LOCALIZER_CHANNELS = 1 + len(LEVELS)
 
 PARTS: tuple[str, ...] = ("", "body", "posterior", "disc", "sacrum")
-"""The first channels of the vertebra network; three more are the way to the vertebra's center along i, j, k."""
-
+REGIONS: tuple[str, ...] = ("C", "T", "L")
+"""What a vertebra belongs to by its own look: neck, ribs, or loin; the letters that its level's name begins with."""
+VERTEBRA_CHANNELS = len(PARTS) + 3 + len(REGIONS)
+"""Of the vertebra network: logits of the parts, the way to the vertebra's center along i, j, k, logits of the
+regions."""
 OFFSET_UNIT_MM = 10.0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from SpineLib.inference.scan_grid import ScanGrid
     from SpineLib.inference.scan_networks import CoarseLevels, VertebraVoxels
     from SpineLib.labelling.instances import Instance
-    from SpineLib.labelling.naming import Name
+    from SpineLib.labelling.naming import Looks, Name
 
 LEAST_SPINE_MM3 = 4000.0
 """Less of a spine than this, a third of a neck's vertebra, is not believed."""
@@ -125,18 +125,16 @@ def _names(
 
     if not instances:
         return []
-    looks = np.stack([_looks(instance, grid, coarse) for instance in instances])
+    looks = [_looks(instance, voxels, grid, coarse) for instance in instances]
     centers = grid.points(np.array([instance.center for instance in instances]))
     return name_vertebrae(looks, centers, is_on_sacrum(centers[-1], voxels, grid))
 
 
-def _looks(instance: "Instance", grid: "ScanGrid", coarse: CoarseSpine) -> np.ndarray:
-    """How well a vertebra's voxels look like each level to the localizer."""
+def _looks(instance: "Instance", voxels: "VertebraVoxels", grid: "ScanGrid", coarse: CoarseSpine) -> "Looks":
     from SpineLib.labelling.naming import looks_of
 
-    where = coarse_places(instance, grid, coarse)
-    seen = coarse.levels.spreads[where] > 0
-    return looks_of(coarse.levels.places[where][seen], coarse.levels.spreads[where][seen])
+    numbers = coarse.levels.numbers[coarse_places(instance, grid, coarse)]
+    return looks_of(coarse.levels.shares[numbers[numbers >= 0]], voxels.regions[instance.numbers])
 
 
 def _connected(spine: np.ndarray, spacing_mm: float) -> np.ndarray:

@@ -7,8 +7,8 @@ import pytest
 from SpineLib.labelling.chain import weightiest_row
 from SpineLib.labelling.ends import ways_on
 from SpineLib.labelling.instances import find_instances
-from SpineLib.labelling.naming import KINDS, looks_of, name_vertebrae
-from SpineLib.networks.ct_channels import COORDINATES, LEVELS
+from SpineLib.labelling.naming import KINDS, Looks, looks_of, name_vertebrae
+from SpineLib.networks.ct_channels import COORDINATES, LEVELS, REGIONS
 
 SPACING_MM = 1.5
 SHAPE = (60, 60, 200)
@@ -75,11 +75,18 @@ def test_no_voxels_no_vertebrae() -> None:
     assert find_instances(none.astype(int), none, np.zeros(0), SPACING_MM, SHAPE) == []
 
 
-def seen(levels: list[str], error: float = 0.0, spread: float = 0.5, seed: int = 0) -> np.ndarray:
-    """What the localizer makes of vertebrae of these levels: places off by `error` steps on the whole."""
+def seen(levels: list[str], error: float = 0.0, spread: float = 0.5, seed: int = 0, near: bool = False) -> list[Looks]:
+    """What the localizer makes of vertebrae of these levels: places off by `error` steps on the whole. near: whether
+    the vertebra network knows their regions."""
     rng = np.random.default_rng(seed)
-    places = [COORDINATES[level] + error + rng.laplace(0, spread / 2, 40) for level in levels]
-    return np.stack([looks_of(each, np.full(40, spread)) for each in places])
+    coordinates = np.array([COORDINATES[level] for level in LEVELS])
+    rows = []
+    for level in levels:
+        places = COORDINATES[level] + error + rng.laplace(0, spread / 2, 40)
+        shares = np.exp(-np.abs(coordinates - places[:, None]) / spread)
+        regions = np.eye(len(REGIONS))[[REGIONS.index(level[0])]] if near else np.zeros((0, len(REGIONS)))
+        rows.append(looks_of(shares / shares.sum(axis=1, keepdims=True), regions))
+    return rows
 
 
 def line(count: int, apart_mm: float = 30.0, missing: tuple[int, ...] = ()) -> np.ndarray:
@@ -130,9 +137,9 @@ def test_spines_with_one_vertebra_more_or_less_are_recognized(kind: int) -> None
 
 
 def test_no_vertebrae_no_names_and_too_many_are_refused() -> None:
-    assert name_vertebrae(np.zeros((0, len(LEVELS))), np.zeros((0, 3)), False) == []
+    assert name_vertebrae([], np.zeros((0, 3)), False) == []
     with pytest.raises(ValueError, match="30 vertebrae"):
-        name_vertebrae(np.ones((30, len(LEVELS))), line(30), False)
+        name_vertebrae(seen(["L3"] * 30), line(30), False)
 
 
 def row_and_others(others: list[list[float]]) -> tuple[np.ndarray, list[int]]:
@@ -173,3 +180,24 @@ def test_the_row_goes_straight_on_from_its_last_two() -> None:
     (_, up), (_, down) = ways_on(centers[:1], 5)
     np.testing.assert_allclose([up, down], [[0, 0, 65], [0, 0, 55]])
     assert ways_on(np.zeros((0, 3)), 5) == []
+
+
+@pytest.mark.parametrize("kind", range(len(KINDS)))
+def test_ribs_and_sacrum_count_what_the_localizer_cannot(kind: int) -> None:
+    """From afar every one looks as if the spine were the usual one, read upward from the sacrum."""
+    levels = list(KINDS[kind][0])[-8:]
+    usual = USUAL[-len(levels) :]
+    pairs = zip(seen(usual, spread=1.5), seen(levels, near=True), strict=True)
+    names = name_vertebrae([Looks(far.levels, near.regions) for far, near in pairs], line(len(levels)), on_sacrum=True)
+    if KINDS[kind][0][-6] == "T13":
+        # Nothing but the count from the neck tells a thirteenth pair of ribs from a twelfth.
+        assert [name.level for name in names[-5:]] == levels[-5:]
+    else:
+        assert [name.level for name in names] == levels
+
+
+def test_the_step_from_ribs_to_loin_settles_what_looks_one_level_off() -> None:
+    levels = USUAL[14:22]
+    assert [name.level for name in name_vertebrae(seen(levels, error=0.9), line(8), False)] != levels
+    found = name_vertebrae(seen(levels, error=0.9, near=True), line(8), False)
+    assert [name.level for name in found] == levels

@@ -19,7 +19,7 @@ GRID = ScanGrid((40, 40, 120), 1.5, np.zeros(3))
 
 def vertebra(height: int, voxels: int, confidence: float = 0.9) -> Instance:
     where = np.argwhere(np.ones((10, 10, -(-voxels // 100))))[:voxels] + np.array([15, 15, height])
-    return Instance(where.mean(axis=0), where, confidence)
+    return Instance(where.mean(axis=0), where, np.arange(len(where)), confidence)
 
 
 def test_a_piece_between_whole_vertebrae_is_left_out() -> None:

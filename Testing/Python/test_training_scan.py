@@ -11,7 +11,7 @@ import torch
 
 from SpineLib.core.errors import InputError
 from SpineLib.models.loader import load
-from SpineLib.networks.ct_channels import COORDINATES, OFFSET_UNIT_MM
+from SpineLib.networks.ct_channels import LEVELS, OFFSET_UNIT_MM, REGIONS, VERTEBRA_CHANNELS
 from SpineLib.training.scan.cases import TrainingScan, shrunk
 from SpineLib.training.scan.config import is_scan_config, read_scan_config
 from SpineLib.training.scan.distractors import with_distractors
@@ -67,7 +67,7 @@ def test_shrinking_keeps_voxel_centers_where_they_are() -> None:
 def test_the_way_to_the_center_leads_there_also_in_a_mirror() -> None:
     patch = central_patch(small_scan(), (20, 24, 32))
     for each in (patch, mirrored(patch)):
-        parts, ways, vertebra = TARGETS["parts"].encode(each, 2.0)
+        parts, ways, vertebra, _ = TARGETS["parts"].encode(each, 2.0)
         for label in (20, 21):
             where = np.argwhere(each.labels == label)
             reached = where + ways.numpy()[(slice(None), *where.T)].T * OFFSET_UNIT_MM / 2.0
@@ -103,13 +103,14 @@ def test_patches_are_drawn_around_what_they_shall_show() -> None:
 def answer_for(target: str, truth: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """The perfect answer to a truth without batch axis, with one."""
     if target == "levels":
-        places = truth[0]
-        spine = torch.where(places > 0, 9.0, -9.0)
-        return torch.stack([spine, (places - 14) / 8, torch.full_like(places, -3)])[None]
+        spine = torch.where(truth[0] > 0, 9.0, -9.0)
+        levels = torch.nn.functional.one_hot(truth[0], len(LEVELS) + 1).movedim(-1, 0)[1:] * 20.0
+        return torch.cat([spine[None], levels])[None]
     if target == "fractures":
         return (truth[0] * 18 - 9)[None]
     one_hot = torch.nn.functional.one_hot(truth[0], 5).movedim(-1, 0) * 20.0
-    return torch.cat([one_hot, truth[1]])[None]
+    regions = torch.nn.functional.one_hot(truth[3], len(REGIONS)).movedim(-1, 0) * 20.0
+    return torch.cat([one_hot, truth[1], regions])[None]
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))
@@ -126,9 +127,12 @@ def test_the_right_answer_scores_one_and_costs_least(target: str) -> None:
     assert min(worse[name] for name in scores) < 0.8
 
 
-def test_levels_are_places_along_the_spine() -> None:
-    (places,) = TARGETS["levels"].encode(central_patch(small_scan(), (20, 24, 32)), 5.0)
-    assert set(places.unique().tolist()) == {0.0, COORDINATES["L1"], COORDINATES["L2"]}
+def test_levels_are_numbered_and_regions_are_those_of_their_names() -> None:
+    patch = central_patch(small_scan(), (20, 24, 32))
+    (levels,) = TARGETS["levels"].encode(patch, 5.0)
+    assert {LEVELS[number - 1] for number in levels.unique().tolist() if number} == {"L1", "L2"}
+    _, _, vertebra, regions = TARGETS["parts"].encode(patch, 1.5)
+    assert set(regions[vertebra].tolist()) == {REGIONS.index("L")}
 
 
 def test_unknown_parts_are_learned_as_a_vertebra_of_either_part() -> None:
@@ -137,7 +141,7 @@ def test_unknown_parts_are_learned_as_a_vertebra_of_either_part() -> None:
     assert (parts == UNKNOWN_PART).any()
 
     def loss(body: float, posterior: float, nothing: float) -> float:
-        answer = torch.zeros(1, 8, 20, 24, 32)
+        answer = torch.zeros(1, VERTEBRA_CHANNELS, 20, 24, 32)
         for channel, value in enumerate((nothing, body, posterior)):
             answer[:, channel] = torch.where(parts == UNKNOWN_PART, value, 0.0)
         return float(TARGETS["parts"].loss(answer, parts, *others))
@@ -234,7 +238,7 @@ def test_a_run_makes_a_bundle_and_a_stopped_one_goes_on(tmp_path: Path) -> None:
     assert all(torch.allclose(first[name], second[name], atol=1e-3) for name in first)
     metadata = bundles[0].metadata
     assert metadata["input"] == {"spacing_mm": 3.0, "patch": [32, 32, 32]}
-    assert bundles[0].network(torch.zeros(1, 1, 32, 32, 32)).shape == (1, 8, 32, 32, 32)
+    assert bundles[0].network(torch.zeros(1, 1, 32, 32, 32)).shape == (1, VERTEBRA_CHANNELS, 32, 32, 32)
     lines = (tmp_path / "stopped" / "curves.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [2, 4, 6]
     assert (tmp_path / "stopped" / "tiny" / "training" / "curves.png").is_file()

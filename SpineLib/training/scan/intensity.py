@@ -6,6 +6,9 @@ import torch
 from torch.nn import functional
 
 AIR_HU = -1000.0
+REMAPPED_SHARE = 0.12
+"""Of the patches that are altered: tissues trade their brightness, as between CT and magnetic resonance."""
+KNOTS_HU = (-1000.0, -500.0, -110.0, -20.0, 40.0, 90.0, 180.0, 350.0, 700.0, 1500.0)
 
 
 def altered(voxels: torch.Tensor, rng: np.random.Generator, plain_share: float) -> torch.Tensor:
@@ -22,10 +25,20 @@ def altered(voxels: torch.Tensor, rng: np.random.Generator, plain_share: float) 
         # A bent scale: values of bone against soft tissue differ with the tube's voltage, wildly so in other images.
         share = ((voxels - AIR_HU) / 2500).clamp(0, 1)
         voxels = share ** float(np.exp(rng.normal(0, 0.2))) * 2500 + AIR_HU
+    if rng.random() < REMAPPED_SHARE:
+        voxels = _remapped(voxels, rng)
     if rng.random() < 0.4:
         seed = torch.Generator().manual_seed(int(rng.integers(2**31)))
         voxels = voxels + torch.randn(voxels.shape, generator=seed) * float(rng.uniform(5, 60))
     return voxels
+
+
+def _remapped(voxels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Every brightness becomes another one, on a random curve between knots that lie densest where tissues do; air
+    stays darkest (after SynthSeg; Billot et al., Medical Image Analysis 2023)."""
+    there = np.concatenate([[AIR_HU], rng.uniform(-900, 900, len(KNOTS_HU) - 1)])
+    curve = np.interp(voxels.numpy(), KNOTS_HU, there)
+    return torch.from_numpy(curve.astype(np.float32))
 
 
 def _thick_slices(voxels: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:

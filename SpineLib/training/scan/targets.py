@@ -7,18 +7,23 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM
+from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM, VERTEBRAE
 from SpineLib.networks.ct_channels import (
-    COORDINATE_MIDDLE,
-    COORDINATE_UNIT,
     COORDINATES,
+    LEVELS,
     LOCALIZER_CHANNELS,
     OFFSET_UNIT_MM,
     PARTS,
+    REGIONS,
+    VERTEBRA_CHANNELS,
 )
 from SpineLib.training.scan.patches import Patch
 
 UNKNOWN_PART = 255
+SPLIT = (len(PARTS), 3, len(REGIONS))
+_REGION_OF = np.zeros(256, np.int64)
+for _vertebra in VERTEBRAE:
+    _REGION_OF[_vertebra.code] = REGIONS.index(_vertebra.name[0])
 
 
 class Target(Protocol):
@@ -41,43 +46,57 @@ class Target(Protocol):
 
 
 class Levels:
-    """The spine and each of its voxels' place along it, with how sure that is (a Laplace distribution's spread)."""
+    """The spine, and of each of its voxels the level."""
 
     channels = LOCALIZER_CHANNELS
     shows = 0
 
     def encode(self, patch: Patch, spacing_mm: float) -> tuple[torch.Tensor, ...]:
-        table = np.zeros(256, np.float32)
-        for name, coordinate in COORDINATES.items():
-            table[BY_NAME[name].code] = coordinate
+        """Levels as numbers from 1 in the order of `LEVELS`, 0 elsewhere."""
+        table = np.zeros(256, np.int64)
+        for number, name in enumerate(LEVELS, 1):
+            table[BY_NAME[name].code] = number
         return (torch.from_numpy(table[patch.labels]),)
 
     def loss(self, answer: torch.Tensor, *truth: torch.Tensor) -> torch.Tensor:
-        (places,) = truth
-        there = places > 0
+        (levels,) = truth
+        there = levels > 0
         spine = there.float()
         weight = torch.tensor(10.0, device=answer.device)
         entropy = functional.binary_cross_entropy_with_logits(answer[:, 0], spine, pos_weight=weight)
         loss = 2 * entropy + _dice_loss(answer[:, 0].sigmoid(), spine)
         if not there.any():
             return loss
-        steps = (answer[:, 1] * COORDINATE_UNIT + COORDINATE_MIDDLE - places)[there].abs()
-        spread = answer[:, 2][there].clamp(-3, 3)
-        # Were the spread to weigh the steps, as a likelihood has it, sure places would drown all else.
-        return loss + 0.05 * steps.mean() + 0.03 * (steps.detach() * torch.exp(-spread) + spread).mean()
+        logits, true = answer[:, 1:].movedim(1, -1)[there], levels[there] - 1
+        # The distance along the spine tells a near miss from a far one, which the entropy does not.
+        steps = (_places(logits) - _coordinates(logits)[true]).abs()
+        return loss + 0.5 * functional.cross_entropy(logits, true) + 0.05 * steps.mean()
 
     def scores(self, answer: torch.Tensor, *truth: torch.Tensor) -> dict[str, float]:
-        (places,) = truth
-        there = places > 0
-        steps = (answer[:, 1] * COORDINATE_UNIT + COORDINATE_MIDDLE - places)[there].abs()
-        near = (steps < 0.5).float().mean().item() if there.any() else float("nan")
-        return {"spine_dice": _dice(answer[:, 0] > 0, there), "within_half_a_level": near}
+        (levels,) = truth
+        there = levels > 0
+        scores = {"spine_dice": _dice(answer[:, 0] > 0, there), "level_right": float("nan")}
+        if there.any():
+            found = answer[:, 1:].movedim(1, -1)[there].argmax(1)
+            scores["level_right"] = (found == levels[there] - 1).float().mean().item()
+            within = _coordinates(answer)[found] - _coordinates(answer)[levels[there] - 1]
+            scores["within_one_level"] = (within.abs() < 1.5).float().mean().item()
+        return scores
+
+
+def _coordinates(like: torch.Tensor) -> torch.Tensor:
+    return torch.tensor([COORDINATES[level] for level in LEVELS], device=like.device)
+
+
+def _places(logits: torch.Tensor) -> torch.Tensor:
+    """Mean place along the spine, `(n,)`, of logits `(n, levels)`."""
+    return logits.softmax(1) @ _coordinates(logits)
 
 
 class Parts:
-    """Body, posterior elements, disc, sacrum, and from every voxel of a vertebra the way to its center."""
+    """Body, posterior elements, disc, sacrum; of every voxel of a vertebra the way to its center and the region."""
 
-    channels = len(PARTS) + 3
+    channels = VERTEBRA_CHANNELS
     shows = 0
 
     def encode(self, patch: Patch, spacing_mm: float) -> tuple[torch.Tensor, ...]:
@@ -91,11 +110,12 @@ class Parts:
             inside = np.nonzero(patch.labels == label)
             for axis in range(3):
                 ways[axis][inside] = (center[axis] - inside[axis]) * (spacing_mm / OFFSET_UNIT_MM)
-        return torch.from_numpy(parts), torch.from_numpy(ways), torch.from_numpy(vertebra)
+        regions = torch.from_numpy(_REGION_OF[patch.labels])
+        return torch.from_numpy(parts), torch.from_numpy(ways), torch.from_numpy(vertebra), regions
 
     def loss(self, answer: torch.Tensor, *truth: torch.Tensor) -> torch.Tensor:
-        parts, ways, vertebra = truth
-        logits, offsets = answer[:, : len(PARTS)], answer[:, len(PARTS) :]
+        parts, ways, vertebra, regions = truth
+        logits, offsets, looks = answer.split(SPLIT, 1)
         known = parts != UNKNOWN_PART
         log_shares = functional.log_softmax(logits, 1)
         either = torch.logaddexp(log_shares[:, 1], log_shares[:, 2])
@@ -108,14 +128,18 @@ class Parts:
         if not vertebra.any():
             return entropy
         distance = functional.smooth_l1_loss(offsets, ways, reduction="none", beta=0.3).mean(1)
-        return entropy + 0.5 * distance[vertebra].mean()
+        region = functional.cross_entropy(looks.movedim(1, -1)[vertebra], regions[vertebra])
+        return entropy + 0.5 * distance[vertebra].mean() + 0.2 * region
 
     def scores(self, answer: torch.Tensor, *truth: torch.Tensor) -> dict[str, float]:
-        parts, ways, vertebra = truth
-        found = answer[:, : len(PARTS)].argmax(1)
+        parts, ways, vertebra, regions = truth
+        logits, offsets, looks = answer.split(SPLIT, 1)
+        found = logits.argmax(1)
         scores = {f"{name}_dice": _dice(found == part, parts == part) for part, name in enumerate(PARTS) if part}
-        wrong = (answer[:, len(PARTS) :] - ways).norm(dim=1)[vertebra] * OFFSET_UNIT_MM
+        wrong = (offsets - ways).norm(dim=1)[vertebra] * OFFSET_UNIT_MM
         scores["offset_within_6_mm"] = (wrong < 6).float().mean().item() if len(wrong) else float("nan")
+        right = (looks.argmax(1) == regions)[vertebra].float()
+        scores["region_right"] = right.mean().item() if len(right) else float("nan")
         return scores
 
 

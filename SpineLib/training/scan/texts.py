@@ -6,15 +6,16 @@ from typing import Any
 
 from SpineLib import __version__
 from SpineLib.core.result import DISCLAIMER
-from SpineLib.networks.ct_channels import PARTS
+from SpineLib.networks.ct_channels import LEVELS, PARTS, REGIONS
 from SpineLib.training.scan.config import ScanConfig
 from SpineLib.training.scan.targets import TARGETS
 
 CHANNELS = {
-    "levels": {"0": "spine", "1": "place along the spine", "2": "logarithm of that place's spread"},
+    "levels": {"0": "spine", **{str(place): level for place, level in enumerate(LEVELS, 1)}},
     "parts": {
         **{str(place): name or "nothing" for place, name in enumerate(PARTS)},
         "5, 6, 7": "way to the vertebra's center along i, j, k in cm",
+        **{str(place): f"region {name}" for place, name in enumerate(REGIONS, 8)},
     },
     "fractures": {"0": "fractured bone"},
 }
