@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from SpineLib import io
+from SpineLib.core.anatomy import DISC, SACRUM
 from SpineLib.core.errors import InputError
 from SpineLib.datasets.scan_case import ScanCase
 
@@ -17,6 +18,7 @@ FOLDERS = (("data", "label"), ("raw_data/volumes", "raw_data/labels"), ("rawdata
 """(images, labels) below the folder of the set, the first that is there counts."""
 IMAGE, LABELS = ".nii.gz", "_seg.nii.gz"
 CODES = frozenset(range(1, 26))
+UNLABELED = frozenset((DISC.code, SACRUM.code))
 
 
 def load(folder: Path) -> list[ScanCase]:
@@ -40,4 +42,4 @@ def _case(image: Path, labels_folder: Path) -> ScanCase:
             f"Put {labels.name} into {labels_folder.name}/{subset}, or remove the scan.",
         )
     name = f"{subset}_{stem}"
-    return ScanCase(name, name, image, partial(io.read, labels), CODES)
+    return ScanCase(name, name, image, partial(io.read, labels), CODES, unlabeled=UNLABELED, whole_only=True)

@@ -13,11 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from SpineLib import io
-from SpineLib.core.anatomy import BY_NAME
+from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM
 from SpineLib.core.errors import InputError
 from SpineLib.datasets.scan_case import ScanCase
 
 CODES = frozenset(range(1, 20))
+UNLABELED = frozenset((DISC.code, SACRUM.code))
 CERVICAL = tuple(f"C{number}" for number in range(1, 8))
 GRADE_UNKNOWN = -1
 
@@ -59,4 +60,5 @@ def _case(folder: Path, labels: Path, fractures: dict[str, dict[int, int]]) -> S
         )
     if uid not in fractures:
         raise InputError(f"The table train.csv does not know the scan {uid}.", "Get train.csv again.")
-    return ScanCase(uid, uid, image, partial(io.read, labels), CODES, fractures=fractures[uid])
+    read = partial(io.read, labels)
+    return ScanCase(uid, uid, image, read, CODES, fractures=fractures[uid], unlabeled=UNLABELED, whole_only=True)

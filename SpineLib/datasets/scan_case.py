@@ -32,9 +32,11 @@ class ScanCase:
     """A labeled scan that is read when it is needed.
 
     image: file, or folder of a DICOM series. labels() -> volume of label codes. codes: those that the data set defines,
-    all of `core.anatomy`. parts, fractured: files of the masks of that name in `LabeledScan`. fractures: label ->
-    Genant grade of each fractured vertebra, -1 where the grade is unknown. is_hu: whether the voxels are Hounsfield
-    units. Scans of one `patient_group` stay together. suspect: why the labels are doubted, or "".
+    all of `core.anatomy`. unlabeled: codes of discs or sacrum where the set leaves them without labels. whole_only:
+    whether vertebrae that the scan's ends cut have no labels. parts, fractured: files of the masks of that name in
+    `LabeledScan`. fractures: label -> Genant grade of each fractured vertebra, -1 where the grade is unknown. is_hu:
+    whether the voxels are Hounsfield units. Scans of one `patient_group` stay together. suspect: why the labels are
+    doubted, or "".
     """
 
     name: str
@@ -47,6 +49,8 @@ class ScanCase:
     fractures: dict[int, int] = field(default_factory=dict)
     is_hu: bool = True
     suspect: str = ""
+    unlabeled: frozenset[int] = frozenset()
+    whole_only: bool = False
 
     def read(self) -> LabeledScan:
         """Read image and answer. Raises InputError for a file that cannot be read, labels that do not lie on the image

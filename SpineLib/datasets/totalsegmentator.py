@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from SpineLib import io
-from SpineLib.core.anatomy import S1, SACRUM, VERTEBRAE
+from SpineLib.core.anatomy import DISC, S1, SACRUM, VERTEBRAE
 from SpineLib.core.errors import InputError
 from SpineLib.core.volume import Volume
 from SpineLib.datasets.same_grid import on_grid_of
@@ -41,7 +41,7 @@ def _case(image: Path) -> ScanCase:
         raise InputError(
             f"The scan {name} has no masks of vertebrae.", f"Unpack {name}/segmentations, too, or remove the scan."
         )
-    return ScanCase(name, name, image, partial(_merged, name, masks), CODES)
+    return ScanCase(name, name, image, partial(_merged, name, masks), CODES, unlabeled=frozenset((DISC.code,)))
 
 
 def _merged(name: str, masks: dict[Path, int]) -> Volume:

@@ -13,11 +13,13 @@ from functools import partial
 from pathlib import Path
 
 from SpineLib import io
+from SpineLib.core.anatomy import DISC, SACRUM
 from SpineLib.core.errors import InputError
 from SpineLib.datasets.scan_case import ScanCase
 
 IMAGE, LABELS = "_ct.nii.gz", "_seg-vert_msk.nii.gz"
 CODES = frozenset(range(1, 29))
+UNLABELED = frozenset((DISC.code, SACRUM.code))
 
 
 def load(folder: Path) -> list[ScanCase]:
@@ -39,4 +41,4 @@ def _case(image: Path) -> ScanCase:
             f"The scan {image.name} has no labels.",
             f"Put {labels.name} into derivatives/{subject}, or remove the scan.",
         )
-    return ScanCase(name, subject, image, partial(io.read, labels), CODES)
+    return ScanCase(name, subject, image, partial(io.read, labels), CODES, unlabeled=UNLABELED, whole_only=True)

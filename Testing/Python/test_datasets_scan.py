@@ -4,11 +4,13 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+import torch
 from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from SpineLib import io
@@ -20,12 +22,12 @@ from SpineLib.datasets.same_grid import on_grid_of
 from SpineLib.datasets.scan_case import LabeledScan
 from SpineLib.synthesis.ct.case import SyntheticCT, make_case
 from SpineLib.synthesis.ct.options import CtOptions
-from SpineLib.training.scan.cases import TrainingScan, read_case
+from SpineLib.training.scan.cases import UNKNOWN_LABEL, TrainingScan, read_case
 from SpineLib.training.scan.config import ScanConfig, SyntheticSet
 from SpineLib.training.scan.labeled import prepared_scans
-from SpineLib.training.scan.patches import central_patch
+from SpineLib.training.scan.patches import central_patch, cut
 from SpineLib.training.scan.regrid import MARGIN_MM, regridded
-from SpineLib.training.scan.targets import TARGETS, UNKNOWN_PART
+from SpineLib.training.scan.targets import ANY_PART, TARGETS
 
 OPTIONS = CtOptions((40, 40, 48), (3.0, 3.0, 3.0), 0.0, "L3", "usual", "wedge", False, False, 0.0)
 MARK, MARK_HU = (31, 7, 40), 3000
@@ -296,7 +298,19 @@ def test_coarser_prepared_scans_keep_their_places(made: SyntheticCT, tmp_path: P
     for code, center in scan.centers.items():
         np.testing.assert_allclose(2 * center, np.argwhere(labels == code).mean(0), atol=2)
     parts = TARGETS["parts"].encode(central_patch(scan, (16, 16, 16)), 6.0)[0]
-    assert (parts == UNKNOWN_PART).any()
+    assert (parts == (1 << 1) + (1 << 2)).any()
+    assert not (parts == 1).any(), "discs and sacrum have no labels, so nothing is surely nothing"
+
+
+def test_where_a_set_leaves_cut_vertebrae_out_nobody_knows(made: SyntheticCT, tmp_path: Path) -> None:
+    depth = made.labels.shape[2]
+    whole = np.where(np.arange(depth) > 0.7 * depth, 0, made.labels)
+    write_verse(tmp_path / "data", replace(made, labels=whole))
+    (scan, *_) = prepared(tmp_path, tmp_path / "data", dataset="verse", spacing_mm=6.0)
+    beyond = scan.truth[0].min(axis=(0, 1)) == UNKNOWN_LABEL
+    assert beyond[-2:].all() and not beyond[: len(beyond) // 2].any()
+    parts = TARGETS["parts"].encode(cut(scan, np.zeros(3, int), scan.voxels.shape), 6.0)[0]
+    assert (parts[:, :, torch.from_numpy(beyond)] == ANY_PART).all()
 
 
 def ramps(shape: tuple[int, int, int], affine: np.ndarray, axis: int) -> np.ndarray:

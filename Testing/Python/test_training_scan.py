@@ -12,20 +12,20 @@ import torch
 from SpineLib.core.errors import InputError
 from SpineLib.models.loader import load
 from SpineLib.networks.ct_channels import LEVELS, OFFSET_UNIT_MM, REGIONS, VERTEBRA_CHANNELS
-from SpineLib.training.scan.cases import TrainingScan, shrunk
+from SpineLib.training.scan.cases import UNKNOWN_LABEL, TrainingScan, shrunk
 from SpineLib.training.scan.config import is_scan_config, read_scan_config
 from SpineLib.training.scan.distractors import with_distractors
 from SpineLib.training.scan.intensity import altered
 from SpineLib.training.scan.patches import central_patch, cut, draw_patch, mirrored
 from SpineLib.training.scan.run import train
 from SpineLib.training.scan.schedules import S4, OneCycle
-from SpineLib.training.scan.targets import TARGETS, UNKNOWN_PART
+from SpineLib.training.scan.targets import ANY_PART, TARGETS
 
 CONFIGS = Path(__file__).parents[2] / "SpineLib" / "training" / "configs"
 SCAN_CONFIGS = [path for path in sorted(CONFIGS.glob("*.json")) if is_scan_config(path)]
 
 
-def small_scan(parts_known: bool = True) -> TrainingScan:
+def small_scan(parts_known: bool = True, unlabeled: tuple[int, ...] = ()) -> TrainingScan:
     """Two vertebrae, L1 (20) above L2 (21), a disc between, a fracture in L1."""
     truth = np.zeros((3, 20, 24, 32), np.uint8)
     truth[0, 6:14, 6:14, 18:26], truth[0, 6:14, 6:14, 4:12], truth[0, 6:14, 6:14, 12:18] = 20, 21, 102
@@ -34,7 +34,7 @@ def small_scan(parts_known: bool = True) -> TrainingScan:
     truth[2, 6:9, 6:9, 20:22] = 1
     voxels = (truth[0].astype(np.int16) * 10) - 200
     centers = {20: np.array([9.5, 9.5, 21.5], np.float32), 21: np.array([9.5, 9.5, 7.5], np.float32)}
-    return TrainingScan(voxels, truth, centers, True, {20: 2}, parts_known)
+    return TrainingScan(voxels, truth, centers, True, {20: 2}, parts_known, unlabeled)
 
 
 def test_there_are_configurations_and_all_are_usable() -> None:
@@ -72,8 +72,8 @@ def test_the_way_to_the_center_leads_there_also_in_a_mirror() -> None:
             where = np.argwhere(each.labels == label)
             reached = where + ways.numpy()[(slice(None), *where.T)].T * OFFSET_UNIT_MM / 2.0
             np.testing.assert_allclose(reached, np.tile(each.centers[label], (len(where), 1)), atol=1e-4)
-        assert set(np.unique(parts[vertebra])) == {1, 2}
-        assert (parts.numpy()[each.labels == 102] == 3).all()
+        assert set(np.unique(parts[vertebra])) == {1 << 1, 1 << 2}
+        assert (parts.numpy()[each.labels == 102] == 1 << 3).all()
 
 
 def test_a_mirror_exchanges_left_and_right_only() -> None:
@@ -108,7 +108,7 @@ def answer_for(target: str, truth: tuple[torch.Tensor, ...]) -> torch.Tensor:
         return torch.cat([spine[None], levels])[None]
     if target == "fractures":
         return (truth[0] * 18 - 9)[None]
-    one_hot = torch.nn.functional.one_hot(truth[0], 5).movedim(-1, 0) * 20.0
+    one_hot = ((truth[0] >> torch.arange(5).view(-1, 1, 1, 1)) & 1) * 20.0
     regions = torch.nn.functional.one_hot(truth[3], len(REGIONS)).movedim(-1, 0) * 20.0
     return torch.cat([one_hot, truth[1], regions])[None]
 
@@ -138,16 +138,44 @@ def test_levels_are_numbered_and_regions_are_those_of_their_names() -> None:
 def test_unknown_parts_are_learned_as_a_vertebra_of_either_part() -> None:
     patch = central_patch(small_scan(parts_known=False), (20, 24, 32))
     parts, *others = (each[None] for each in TARGETS["parts"].encode(patch, 2.0))
-    assert (parts == UNKNOWN_PART).any()
+    unknown = parts == (1 << 1) + (1 << 2)
+    assert unknown.any()
 
     def loss(body: float, posterior: float, nothing: float) -> float:
         answer = torch.zeros(1, VERTEBRA_CHANNELS, 20, 24, 32)
         for channel, value in enumerate((nothing, body, posterior)):
-            answer[:, channel] = torch.where(parts == UNKNOWN_PART, value, 0.0)
+            answer[:, channel] = torch.where(unknown, value, 0.0)
         return float(TARGETS["parts"].loss(answer, parts, *others))
 
     assert loss(9, 0, 0) == pytest.approx(loss(0, 9, 0), abs=1e-4)
     assert loss(9, 0, 0) + 0.1 < loss(0, 0, 9)
+
+
+def test_what_a_data_set_leaves_unlabeled_is_not_learned_as_nothing() -> None:
+    scan = small_scan(unlabeled=(102, 26))
+    scan.truth[0][scan.truth[0] == 102] = 0
+    scan.truth[0][:, :, 28:] = UNKNOWN_LABEL
+    patch = central_patch(scan, (20, 24, 32))
+    parts, *others = (each[None] for each in TARGETS["parts"].encode(patch, 2.0))
+    assert (parts[..., 28:] == ANY_PART).all()
+
+    def loss(part: int, where: torch.Tensor) -> float:
+        answer = torch.zeros(1, VERTEBRA_CHANNELS, 20, 24, 32)
+        answer[:, 0] = 9.0
+        for known in (1, 2):
+            answer[:, known] = torch.where(parts == 1 << known, 18.0, 0.0)
+        answer[:, part] += torch.where(where, 18.0, 0.0)
+        return float(TARGETS["parts"].loss(answer, parts, *others))
+
+    beside = (parts & 1) > 0
+    assert loss(3, beside & (parts != ANY_PART)) == pytest.approx(loss(0, beside), abs=1e-3)
+    assert loss(1, beside & (parts != ANY_PART)) > loss(0, beside) + 0.1
+    assert loss(1, parts == ANY_PART) == pytest.approx(loss(0, beside), abs=1e-3)
+    (levels,) = TARGETS["levels"].encode(patch, 5.0)
+    assert (levels[..., 28:] == -1).all()
+    spine = torch.where(levels > 0, 9.0, -9.0).repeat(1 + len(LEVELS), 1, 1, 1)[None]
+    elsewhere = torch.where(levels == -1, 9.0, spine)
+    assert TARGETS["levels"].loss(elsewhere, levels[None]) == TARGETS["levels"].loss(spine, levels[None])
 
 
 def test_altered_values_keep_shape_and_place() -> None:

@@ -16,6 +16,8 @@ from SpineLib.synthesis.ct.case import make_case
 from SpineLib.synthesis.run import case_seed
 from SpineLib.training.scan.config import SyntheticSet
 
+UNKNOWN_LABEL = 255
+"""Of voxels that nobody labeled, in a set that leaves vertebrae cut by the scan's ends out."""
 BINOMIAL = np.array([0.25, 0.5, 0.25], dtype=np.float32)
 
 
@@ -26,6 +28,7 @@ class TrainingScan:
     voxels: int16 `(I, J, K)`. truth: uint8 `(3, I, J, K)`: labels, parts, fractured, as in `SyntheticCT`. centers:
     label -> index (i, j, k) of the vertebra's center. is_hu: whether the voxels are Hounsfield units. fractures:
     label -> Genant grade of each fractured vertebra. parts_known: whether bodies are told from posterior elements.
+    unlabeled: codes of structures that have no labels though they may be there.
     """
 
     voxels: np.ndarray
@@ -34,6 +37,7 @@ class TrainingScan:
     is_hu: bool
     fractures: dict[int, int]
     parts_known: bool = True
+    unlabeled: tuple[int, ...] = ()
 
 
 def synthetic_scans(wanted: SyntheticSet, count: int, seed: int, folder: Path, progress: Progress) -> list[Path]:
@@ -85,6 +89,7 @@ def read_case(folder: Path) -> TrainingScan:
         about["is_hu"],
         {int(label): grade for label, grade in about["fractures"].items()},
         about["parts_known"],
+        tuple(about.get("unlabeled", ())),
     )
 
 

@@ -13,7 +13,7 @@ from SpineLib.core.progress import Progress
 from SpineLib.datasets import load_scan_dataset
 from SpineLib.datasets.scan_case import ScanCase
 from SpineLib.networks.ct_channels import PARTS
-from SpineLib.training.scan.cases import write_case
+from SpineLib.training.scan.cases import UNKNOWN_LABEL, write_case
 from SpineLib.training.scan.config import ScanConfig
 from SpineLib.training.scan.regrid import regridded
 from SpineLib.training.splits import SPLIT, split_by_patient, write_split
@@ -66,12 +66,15 @@ def _prepare(case: ScanCase, config: ScanConfig, place: Path) -> str:
     # No network tells the coccyx, and a label that is no vertebra's would count as one.
     scan.labels[scan.labels == COCCYX.code] = 0
     voxels, truth, affine = regridded(scan, config.spacing_mm, case.is_hu)
+    if case.whole_only:
+        truth[0][:, :, _ends(truth[0])] = UNKNOWN_LABEL
     found = centers(truth)
     about = {
         "is_hu": case.is_hu,
         "centers": {str(label): center for label, center in found.items()},
         "fractures": {str(label): grade for label, grade in case.fractures.items() if label in found},
         "parts_known": scan.parts is not None,
+        "unlabeled": sorted(case.unlabeled),
         "spacing_mm": config.spacing_mm,
         "affine": affine.tolist(),
     }
@@ -79,6 +82,14 @@ def _prepare(case: ScanCase, config: ScanConfig, place: Path) -> str:
     (place / ABOUT).unlink(missing_ok=True)
     write_case(place, voxels, truth, about)
     return ""
+
+
+def _ends(labels: np.ndarray) -> np.ndarray:
+    """bool `(K,)`: the slices above the highest and below the lowest label, where vertebrae may be that have none."""
+    labeled = np.flatnonzero(labels.any(axis=(0, 1)))
+    beyond = np.ones(labels.shape[2], bool)
+    beyond[labeled[0] : labeled[-1] + 1] = False
+    return beyond
 
 
 def centers(truth: np.ndarray) -> dict[int, list[float]]:

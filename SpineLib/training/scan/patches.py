@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from SpineLib.training.scan.cases import TrainingScan
+from SpineLib.training.scan.cases import UNKNOWN_LABEL, TrainingScan
 
 AIR_HU = -1000
 NEAR_THE_SPINE = 0.9
@@ -23,6 +23,7 @@ class Patch:
     centers: dict[int, np.ndarray]
     is_hu: bool
     parts_known: bool
+    unlabeled: tuple[int, ...] = ()
 
 
 def draw_patch(scan: TrainingScan, size: tuple[int, ...], rng: np.random.Generator, wanted: int | None = None) -> Patch:
@@ -53,7 +54,7 @@ def cut(scan: TrainingScan, start: np.ndarray, size: tuple[int, ...]) -> Patch:
     truth = np.pad(scan.truth[(slice(None), *where)], [(0, 0), *pads])
     voxels = np.pad(scan.voxels[where], pads, constant_values=AIR_HU)
     centers = {label: center - start for label, center in scan.centers.items()}
-    return Patch(voxels, truth[0], truth[1], truth[2], centers, scan.is_hu, scan.parts_known)
+    return Patch(voxels, truth[0], truth[1], truth[2], centers, scan.is_hu, scan.parts_known, scan.unlabeled)
 
 
 def mirrored(patch: Patch) -> Patch:
@@ -61,7 +62,7 @@ def mirrored(patch: Patch) -> Patch:
     last = patch.voxels.shape[0] - 1
     centers = {label: np.array([last - each[0], each[1], each[2]]) for label, each in patch.centers.items()}
     flipped = (np.ascontiguousarray(each[::-1]) for each in (patch.voxels, patch.labels, patch.parts, patch.fractured))
-    return Patch(*flipped, centers, patch.is_hu, patch.parts_known)
+    return Patch(*flipped, centers, patch.is_hu, patch.parts_known, patch.unlabeled)
 
 
 def _lengths(voxels: np.ndarray, where: tuple[slice, ...], size: tuple[int, ...]):
@@ -74,8 +75,8 @@ def _place_in(scan: TrainingScan, plane: int, rng: np.random.Generator) -> np.nd
     middle of the scan where there is none."""
     step = 2
     seen = np.ascontiguousarray(scan.truth[plane][::step, ::step, ::step])
-    counts = np.bincount(seen.ravel())
-    counts[0] = 0
+    counts = np.bincount(seen.ravel(), minlength=UNKNOWN_LABEL + 1)
+    counts[[0, UNKNOWN_LABEL]] = 0
     if not counts.any():
         return np.array(scan.voxels.shape) / 2
     found = np.flatnonzero(seen == rng.choice(np.flatnonzero(counts)))

@@ -17,9 +17,10 @@ from SpineLib.networks.ct_channels import (
     REGIONS,
     VERTEBRA_CHANNELS,
 )
+from SpineLib.training.scan.cases import UNKNOWN_LABEL
 from SpineLib.training.scan.patches import Patch
 
-UNKNOWN_PART = 255
+ANY_PART = (1 << len(PARTS)) - 1
 SPLIT = (len(PARTS), 3, len(REGIONS))
 _REGION_OF = np.zeros(256, np.int64)
 for _vertebra in VERTEBRAE:
@@ -52,19 +53,20 @@ class Levels:
     shows = 0
 
     def encode(self, patch: Patch, spacing_mm: float) -> tuple[torch.Tensor, ...]:
-        """Levels as numbers from 1 in the order of `LEVELS`, 0 elsewhere."""
+        """Levels as numbers from 1 in the order of `LEVELS`, 0 elsewhere, -1 where nobody knows."""
         table = np.zeros(256, np.int64)
         for number, name in enumerate(LEVELS, 1):
             table[BY_NAME[name].code] = number
+        table[UNKNOWN_LABEL] = -1
         return (torch.from_numpy(table[patch.labels]),)
 
     def loss(self, answer: torch.Tensor, *truth: torch.Tensor) -> torch.Tensor:
         (levels,) = truth
-        there = levels > 0
+        there, known = levels > 0, (levels >= 0).float()
         spine = there.float()
         weight = torch.tensor(10.0, device=answer.device)
-        entropy = functional.binary_cross_entropy_with_logits(answer[:, 0], spine, pos_weight=weight)
-        loss = 2 * entropy + _dice_loss(answer[:, 0].sigmoid(), spine)
+        entropy = functional.binary_cross_entropy_with_logits(answer[:, 0], spine, known, pos_weight=weight)
+        loss = 2 * entropy + _dice_loss(answer[:, 0].sigmoid() * known, spine)
         if not there.any():
             return loss
         logits, true = answer[:, 1:].movedim(1, -1)[there], levels[there] - 1
@@ -100,11 +102,16 @@ class Parts:
     shows = 0
 
     def encode(self, patch: Patch, spacing_mm: float) -> tuple[torch.Tensor, ...]:
-        parts = np.zeros(patch.labels.shape, np.int64)
-        vertebra = (patch.labels > 0) & (patch.labels != DISC.code) & (patch.labels != SACRUM.code)
-        parts[vertebra] = patch.parts[vertebra] if patch.parts_known else UNKNOWN_PART
-        parts[patch.labels == DISC.code] = PARTS.index("disc")
-        parts[patch.labels == SACRUM.code] = PARTS.index("sacrum")
+        """First comes which parts a voxel may be, one bit each in the order of `PARTS`."""
+        others = {DISC.code: 1 << PARTS.index("disc"), SACRUM.code: 1 << PARTS.index("sacrum")}
+        table = np.zeros(256, np.int64)
+        table[0] = 1 + sum(others[code] for code in patch.unlabeled if code in others)
+        table[list(others)] = list(others.values())
+        table[UNKNOWN_LABEL] = ANY_PART
+        parts = table[patch.labels]
+        vertebra = parts == 0
+        either = (1 << PARTS.index("body")) + (1 << PARTS.index("posterior"))
+        parts[vertebra] = 1 << patch.parts[vertebra].astype(np.int64) if patch.parts_known else either
         ways = np.zeros((3, *patch.labels.shape), np.float32)
         for label, center in patch.centers.items():
             inside = np.nonzero(patch.labels == label)
@@ -116,14 +123,14 @@ class Parts:
     def loss(self, answer: torch.Tensor, *truth: torch.Tensor) -> torch.Tensor:
         parts, ways, vertebra, regions = truth
         logits, offsets, looks = answer.split(SPLIT, 1)
-        known = parts != UNKNOWN_PART
         log_shares = functional.log_softmax(logits, 1)
-        either = torch.logaddexp(log_shares[:, 1], log_shares[:, 2])
-        own = log_shares.gather(1, torch.where(known, parts, 0)[:, None])[:, 0]
-        weight = torch.where(parts > 0, 2.0, 0.5)
-        entropy = -(weight * torch.where(known, own, either)).mean()
-        shares = log_shares.exp()
-        losses = [_dice_loss(shares[:, part] * known, ((parts == part) & known).float()) for part in range(1, 5)]
+        possible = (parts[:, None] >> _bits(parts)) & 1 > 0
+        own = log_shares.masked_fill(~possible, -torch.inf).logsumexp(1)
+        weight = torch.where((parts & 1) > 0, 0.5, 2.0)
+        entropy = -(weight * own).mean()
+        known = (parts & (parts - 1)) == 0
+        shares = log_shares.exp() * known[:, None]
+        losses = [_dice_loss(shares[:, part], (parts == 1 << part).float()) for part in range(1, len(PARTS))]
         entropy = entropy + sum(losses) / len(losses)
         if not vertebra.any():
             return entropy
@@ -135,12 +142,17 @@ class Parts:
         parts, ways, vertebra, regions = truth
         logits, offsets, looks = answer.split(SPLIT, 1)
         found = logits.argmax(1)
-        scores = {f"{name}_dice": _dice(found == part, parts == part) for part, name in enumerate(PARTS) if part}
+        scores = {f"{name}_dice": _dice(found == part, parts == 1 << part) for part, name in enumerate(PARTS) if part}
         wrong = (offsets - ways).norm(dim=1)[vertebra] * OFFSET_UNIT_MM
         scores["offset_within_6_mm"] = (wrong < 6).float().mean().item() if len(wrong) else float("nan")
         right = (looks.argmax(1) == regions)[vertebra].float()
         scores["region_right"] = right.mean().item() if len(right) else float("nan")
         return scores
+
+
+def _bits(parts: torch.Tensor) -> torch.Tensor:
+    """Numbers of `PARTS`, to be compared with `(B, 1, I, J, K)`."""
+    return torch.arange(len(PARTS), device=parts.device).view(1, -1, 1, 1, 1)
 
 
 class Fractures:
