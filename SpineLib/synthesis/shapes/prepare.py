@@ -8,11 +8,10 @@ import numpy as np
 
 from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress, silent
-from SpineLib.synthesis.ct.variants import VARIANTS
 from SpineLib.synthesis.shapes.filling import fill, signed_distance
 from SpineLib.synthesis.shapes.reading import find_meshes, surface_points, to_patient
 from SpineLib.synthesis.shapes.store import Shape, save_shapes
-from SpineLib.synthesis.shapes.upright import UnclearShapeError, measure, upright
+from SpineLib.synthesis.shapes.upright import SIZES_BY_LEVEL, UnclearShapeError, measure, upright
 
 COARSE_MM, FINE_MM = 1.0, 0.6
 VOLUMES_CM3 = {"C": (5.0, 40.0), "T": (9.0, 80.0), "L": (25.0, 130.0)}
@@ -75,10 +74,9 @@ def _check(level: str, volume_cm3: float, size_mm: np.ndarray) -> None:
     low, high = VOLUMES_CM3[level[0]]
     if not low <= volume_cm3 <= high:
         raise UnclearShapeError(f"its volume is {volume_cm3:.0f} cm3")
-    sizes = {size.level: size for each in VARIANTS.values() for size in each}
-    size = sizes[level]
     if level == "C1":
         return
+    size = SIZES_BY_LEVEL[level]
     usual = np.array([size.upper_width + size.lower_width, size.upper_depth + size.lower_depth, 2 * size.height]) / 2
     share = size_mm / usual
     if share.min() < SIZE_SHARES[0] or share.max() > SIZE_SHARES[1]:

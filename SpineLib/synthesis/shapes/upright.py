@@ -11,10 +11,12 @@ from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from SpineLib.synthesis.ct.fractures import BACK, FRONT
+from SpineLib.synthesis.ct.variants import VARIANTS
 
 PITCHES_DEG = range(-50, 51, 5)
 ROUNDS = 6
 BIN_MM = 1.0
+SIZES_BY_LEVEL = {size.level: size for sizes in reversed(VARIANTS.values()) for size in sizes}
 AXIS_BODY_SHARE = 0.53
 """Height of the body of C2 as a share of its height with the dens."""
 ATLAS_FRONT_MM = 10.5
@@ -44,7 +46,7 @@ def upright(points: np.ndarray, level: str) -> np.ndarray:
     turn = _flat(points) if level == "C1" else _best_pitch(points)
     for _ in range(ROUNDS):
         turned = points @ turn.T
-        if level != "C1":
+        if level not in ("C1", "C2"):
             turn = _level_endplates(turned, level) @ turn
             turned = points @ turn.T
         turn = _face_front(turned, level) @ turn
@@ -61,7 +63,7 @@ def measure(points: np.ndarray, level: str) -> Measures:
     body = points[(points[:, 1] < canal.front) & (np.abs(points[:, 0] - canal.x) < 40)]
     if len(body) < 100:
         raise UnclearShapeError("no body in front of the canal")
-    x, width = _width(body, canal.front)
+    x, width = _width(body, canal, level)
     inner = body[np.abs(body[:, 0] - x) < 0.12 * width]
     low, high = (float(value) for value in np.quantile(inner[:, 2], (0.02, 0.98)))
     ends = [inner[inner[:, 2] < low + 0.25 * (high - low)], inner[inner[:, 2] > high - 0.25 * (high - low)]]
@@ -84,6 +86,7 @@ class _Canal:
     front: float
     x: float
     y: float
+    width: float
     area: float
 
 
@@ -103,13 +106,17 @@ def _canal(points: np.ndarray) -> _Canal:
     middle = inside[np.abs(inside[:, 0] - x) < 4]
     # The bins that the wall only touches count as bone: half a bin on average.
     front = float((middle if len(middle) else inside)[:, 1].min() - BIN_MM)
-    return _Canal(front, float(x), float(y), float(largest.sum() * BIN_MM**2))
+    return _Canal(front, float(x), float(y), float(np.ptp(inside[:, 0]) + BIN_MM), float(largest.sum() * BIN_MM**2))
 
 
-def _width(body: np.ndarray, back: float) -> tuple[float, float]:
+def _width(body: np.ndarray, canal: _Canal, level: str) -> tuple[float, float]:
     """Middle and width along x of a body near its two ends; its front half has neither pedicles nor processes."""
+    if level[0] == "C":
+        # Processes hide the sides of a body of the neck; its canal tells how wide it is.
+        size = SIZES_BY_LEVEL[level]
+        return canal.x, canal.width * (size.upper_width + size.lower_width) / 2 / size.canal_width
     front = float(np.quantile(body[:, 1], 0.01))
-    half = body[body[:, 1] < front + 0.55 * (back - front)]
+    half = body[body[:, 1] < front + 0.55 * (canal.front - front)]
     low, high = np.quantile(half[:, 2], (0.05, 0.95))
     ends = [half[half[:, 2] < low + 0.3 * (high - low)], half[half[:, 2] > high - 0.3 * (high - low)]]
     left, right = (np.mean([np.quantile(end[:, 0], share) for end in ends]) for share in (0.0, 1.0))
@@ -140,16 +147,16 @@ def _best_pitch(points: np.ndarray) -> np.ndarray:
 
 
 def _level_endplates(points: np.ndarray, level: str) -> np.ndarray:
-    """The small rotation that makes the endplates level on average; of C2 the lower one alone, for the dens."""
+    """The small rotation that makes the endplates level on average."""
     canal = _canal(points)
     body = points[points[:, 1] < canal.front - 1]
     if len(body) < 100:
         raise UnclearShapeError("no body in front of the canal")
-    x, width = _width(body, canal.front)
+    x, width = _width(body, canal, level)
     front = float(np.quantile(body[:, 1], 0.01))
     share = (body[:, 1] - front) / (canal.front - front)
     core = body[(np.abs(body[:, 0] - x) < 0.3 * width) & (share > 0.12) & (share < 0.88)]
-    slopes = [_slope(core, -1.0)] if level == "C2" else [_slope(core, 1.0), _slope(core, -1.0)]
+    slopes = [_slope(core, 1.0), _slope(core, -1.0)]
     along_x, along_y = np.clip(np.mean(slopes, axis=0), -0.3, 0.3)
     return _onto_z(np.array([-along_x, -along_y, 1.0]))
 
@@ -177,7 +184,7 @@ def _face_front(points: np.ndarray, level: str) -> np.ndarray:
         return np.eye(3)
     canal = _canal(points)
     body = points[points[:, 1] < canal.front]
-    x, _ = _width(body, canal.front)
+    x, _ = _width(body, canal, level)
     y = float(np.quantile(body[:, 1], 0.3))
     angle = np.clip(np.arctan2(canal.x - x, canal.y - y), -0.2, 0.2)
     return Rotation.from_euler("z", angle).as_matrix()
