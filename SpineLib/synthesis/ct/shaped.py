@@ -16,6 +16,8 @@ SEAM_MM = 1.0
 """How far body and rest reach into each other, so that no gap shows between them."""
 BEYOND = 1.1
 """Half the width of what counts as body as a share of half the body's width; transverse processes lie beyond it."""
+PEDICLES = np.float32(0.72)
+"""Where the pedicles begin, as a share of half the body's width."""
 ATLAS_SPLIT_MM = -1e3
 WALL_MM = 0.9
 BULGE_MM = 1.0
@@ -68,7 +70,11 @@ class ShapedSolid:
         outer = self._sample(x, y, z)
         inner = outer + np.float32(WALL_MM)
         back, side, top = (np.float32(cut) for cut in self._cuts)
-        beyond = np.maximum(y - back, np.abs(x) - side)
+        aside = np.abs(x)
+        if not self.is_body:
+            # The wall in front of the canal is the body's alone, the pedicles beside it are shared.
+            back = back + np.float32(2 * SEAM_MM) * np.clip(4 - aside * (4 / (PEDICLES * side)), 0, 1)
+        beyond = np.maximum(y - back, aside - side)
         if self.looks.shape.level == "C2":
             beyond = np.maximum(beyond, z - top)
         # The wall does not run through the bone where body and rest meet.
