@@ -172,13 +172,13 @@ def test_files_change_those_persons_only_who_take_from_them(shapes_file: str) ->
 def test_a_spine_of_real_shapes_has_bodies_where_the_truth_has_them(shapes_file: str) -> None:
     cases = (make_case(seed, replace(SMALL, shapes=shapes_file)) for seed in range(9))
     case = next(case for case in cases if any("shape" in each for each in case.truth["vertebrae"]))
-    whole = [each for each in case.truth["vertebrae"] if each["complete"] and each["level"][0] == "L"]
-    assert whole and {each["shape"] for each in whole} == {"made up L3"}
-    for each in whole:
-        body = np.argwhere((case.labels == each["label"]) & (case.parts == 1))
-        middle = body.mean(axis=0) @ case.affine[:3, :3].T + case.affine[:3, 3]
-        assert middle == pytest.approx(each["center_ras_mm"], abs=2.5)
-        assert ((case.labels == each["label"]) & (case.parts == 2)).any()
+    assert all(each["shape"] == "made up L3" for each in case.truth["vertebrae"] if each["level"][0] == "L")
+    l3 = next(each for each in case.truth["vertebrae"] if each["level"] == "L3")
+    is_body = (case.labels == l3["label"]) & (case.parts == 1)
+    assert is_body.sum() == is_body[1:-1, 1:-1, 1:-1].sum() > 500
+    middle = np.argwhere(is_body).mean(axis=0) @ case.affine[:3, :3].T + case.affine[:3, 3]
+    assert middle == pytest.approx(l3["center_ras_mm"], abs=2.5)
+    assert ((case.labels == l3["label"]) & (case.parts == 2)).any()
 
 
 LEVELS = [f"T{number}" for number in range(8, 13)] + [f"L{number}" for number in range(1, 6)]
