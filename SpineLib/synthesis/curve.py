@@ -7,6 +7,7 @@ sacrum is at the origin. A vertebra's own axes are the same when it stands uprig
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
@@ -62,18 +63,33 @@ def sample_curve(rng: np.random.Generator, scale: float) -> CurveOptions:
     )
 
 
-def build_poses(options: CurveOptions, rng: np.random.Generator, sizes: Sequence[Size] = SIZES) -> list[Pose]:
-    """The vertebrae from the lowest upward: L5 to C3, or those of other `sizes`."""
-    coronal = _coronal_tilt(options, rng)
-    sagittal = _sagittal_tilt(options, rng)
+class Blend(Protocol):
+    """Tilts known of a real spine, put in the place of drawn ones."""
+
+    def blend(self, levels: Sequence[str], axis: int, drawn_deg: np.ndarray) -> np.ndarray:
+        """Drawn tilts (n,), coronal (axis 0), sagittal (1) or axial (2), in degrees, with the known ones in them."""
+        ...
+
+
+def build_poses(
+    options: CurveOptions, rng: np.random.Generator, sizes: Sequence[Size] = SIZES, known: Blend | None = None
+) -> list[Pose]:
+    """The vertebrae from the lowest upward: L5 to C3, or those of other `sizes`; tilted as far as it is `known`."""
+    coronal_curve = _coronal_tilt(options, rng)
+    sagittal_curve = _sagittal_tilt(options, rng)
     # The curves are drawn up to C3; what stands above it goes on as it does.
     steps = np.minimum(np.arange(len(sizes), dtype=float), len(SIZES) - 1)
-    bend = np.gradient(coronal(steps))
+    coronal, sagittal = coronal_curve(steps), sagittal_curve(steps)
+    levels = [size.level for size in sizes]
+    if known is not None:
+        coronal, sagittal = known.blend(levels, 0, coronal), known.blend(levels, 1, sagittal)
+    bend = np.gradient(coronal)
     turn = -np.clip(rng.uniform(2.0, 3.6) * bend, -35, 35) + rng.normal(0, 1.0, len(sizes))
+    if known is not None:
+        turn = known.blend(levels, 2, turn)
     varied = [_vary(size, options.scale, rng) for size in sizes]
-    lean = _lean_to_balance(varied, coronal(steps), sagittal(steps), options.balance_mm)
-    coronal_deg = coronal(steps) + lean
-    rotations = [_rotation(*angles) for angles in zip(coronal_deg, sagittal(steps), turn, strict=True)]
+    lean = _lean_to_balance(varied, coronal, sagittal, options.balance_mm)
+    rotations = [_rotation(*angles) for angles in zip(coronal + lean, sagittal, turn, strict=True)]
     wedges = np.tan(np.deg2rad(bend)) * rng.uniform(0.3, 0.6)
     centers = _stack(varied, rotations)
     return [Pose(*parts) for parts in zip(varied, centers, rotations, wedges, strict=True)]

@@ -8,6 +8,7 @@ attenuation times density, rounded. Surfaces fade over `edge` mm so that samplin
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from typing import Protocol
 
 import numpy as np
 
@@ -19,6 +20,17 @@ TRABECULAR = 0.0085
 ENDPLATE = 0.021
 EDGE = 0.7
 """Width in mm over which a surface fades, for samples some 0.5 mm apart."""
+
+
+class Layered(Protocol):
+    """What a solid is made of: a shell around a core (1/mm) and the width over which its surface fades (mm)."""
+
+    @property
+    def shell(self) -> float: ...
+    @property
+    def core(self) -> float: ...
+    @property
+    def edge(self) -> float: ...
 
 
 def inside(distance: np.ndarray, edge: float) -> np.ndarray:
@@ -38,7 +50,7 @@ def ellipsoid_distance(point: Sequence[np.ndarray], axes: Sequence[np.ndarray | 
     return stretched * (stretched - 1) / np.maximum(slope, np.float32(1e-3) / reduce(np.minimum, axes))
 
 
-def _layers(solid: "Tube | Body | Shell", outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+def layers(solid: "Layered", outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
     """Attenuation from the signed distances to the outer surface and to the inside of the wall."""
     whole = inside(outer, solid.edge)
     core = inside(inner, solid.edge)
@@ -80,7 +92,7 @@ class Tube:
         return distance, distance + np.float32(self.wall)
 
     def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return _layers(self, *self.distances(x, y, z))
+        return layers(self, *self.distances(x, y, z))
 
 
 @dataclass(frozen=True)
@@ -126,7 +138,7 @@ class Body:
         return np.maximum(side, end), np.maximum(side + np.float32(self.wall), end + np.float32(self.endplate))
 
     def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return _layers(self, *self.distances(x, y, z))
+        return layers(self, *self.distances(x, y, z))
 
 
 @dataclass(frozen=True)
@@ -150,4 +162,4 @@ class Shell:
         return distance, distance + np.float32(self.wall)
 
     def attenuation(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        return _layers(self, *self.distances(x, y, z))
+        return layers(self, *self.distances(x, y, z))

@@ -49,8 +49,9 @@ def make_case(seed: int, options: CtOptions | None = None) -> SyntheticCT:
     """
     options = options or CtOptions()
     options.validate()
-    person_rng, view_rng, paint_rng, scan_rng = np.random.default_rng(seed).spawn(4)
-    person, level = sample_person(person_rng, options, options.level)
+    # What real shapes and curves draw leaves all other numbers as they are.
+    person_rng, view_rng, paint_rng, scan_rng, real_rng = np.random.default_rng(seed).spawn(5)
+    person, level = sample_person(person_rng, options, options.level, real_rng)
     grid = sample_grid(person, level, options, view_rng)
     thin = 1 if grid.spacing_mm[2] <= THIN_MM else 2 * int(grid.spacing_mm[2] / THIN_MM / 2 + 0.5) + 1
     is_random = options.randomized if options.randomized is not None else bool(view_rng.random() < RANDOMIZED_SHARE)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from SpineLib.core.errors import InputError
 from SpineLib.synthesis.ct.fractures import KINDS
+from SpineLib.synthesis.ct.real_curves import load_curves
 from SpineLib.synthesis.ct.variants import VARIANTS
+from SpineLib.synthesis.shapes.store import load_shapes
 
 MOST_VOXELS = 200_000_000
 """Some 3 GB while a case is made."""
@@ -19,6 +21,8 @@ class CtOptions:
     distances. tilt_deg: how far the grid is turned about a random axis. level: the vertebra the middle of the grid is
     near. variant: `usual`, `T13`, `L6` or `four lumbar`. fracture: its kind, or `none`. implants: rods and screws,
     cement. randomized: random intensities per tissue instead of Hounsfield units. noise_hu: standard deviation.
+    shapes: a file made by `spine synth shapes`, of which a share of the persons have their vertebrae. curves: a `.npz`
+    file of points on real spines (see `real_curves`), as which a share of the persons are curved.
     """
 
     shape: tuple[int, int, int] | None = None
@@ -30,6 +34,8 @@ class CtOptions:
     implants: bool | None = None
     randomized: bool | None = None
     noise_hu: float | None = None
+    shapes: str | None = None
+    curves: str | None = None
 
     def validate(self) -> None:
         """Raise InputError for a value that cannot be used."""
@@ -46,6 +52,10 @@ class CtOptions:
             raise InputError(f"A grid cannot be tilted by {self.tilt_deg} degrees.", "Ask for 0 to 45.")
         if self.noise_hu is not None and not 0 <= self.noise_hu <= 500:
             raise InputError(f"Noise of {self.noise_hu} HU cannot be made.", "Ask for 0 to 500.")
+        if self.shapes is not None:
+            load_shapes(self.shapes)
+        if self.curves is not None:
+            load_curves(self.curves)
         if self.variant not in (None, *VARIANTS):
             raise InputError(f'The variant "{self.variant}" is unknown.', f"Use one of: {', '.join(VARIANTS)}.")
         if self.fracture not in (None, "none", *KINDS):

@@ -11,6 +11,8 @@ from SpineLib.synthesis.build_body import Build, build_body
 from SpineLib.synthesis.ct.fractures import COLLAPSING, KINDS, Fracture, sample_fracture, settle
 from SpineLib.synthesis.ct.look_alikes import LookAlike, sample_look_alike
 from SpineLib.synthesis.ct.options import CtOptions
+from SpineLib.synthesis.ct.real_curves import draw_tilts, load_curves
+from SpineLib.synthesis.ct.shape_draw import draw_looks
 from SpineLib.synthesis.ct.tissues import OSTEOPOROSIS_SHARE
 from SpineLib.synthesis.ct.variants import VARIANTS
 from SpineLib.synthesis.ct.vertebra import Vertebra, make_vertebra
@@ -18,6 +20,7 @@ from SpineLib.synthesis.curve import CurveOptions, Pose, build_poses
 from SpineLib.synthesis.head_and_arms import arms, head, shoulder_blades
 from SpineLib.synthesis.pelvis import foramina, hips, sacrum
 from SpineLib.synthesis.projection import Placed
+from SpineLib.synthesis.shapes.store import load_shapes
 from SpineLib.synthesis.thorax import Strand, build_cage, clavicles, ribs
 from SpineLib.synthesis.vertebra import SIDES, bar
 
@@ -46,22 +49,31 @@ class Person:
         return [vertebra.pose for vertebra in self.vertebrae]
 
 
-def sample_person(rng: np.random.Generator, options: CtOptions, level: str | None) -> tuple[Person, str]:
-    """The person and the level that the scan is centered near, which is drawn where it is None."""
+def sample_person(
+    rng: np.random.Generator, options: CtOptions, level: str | None, real_rng: np.random.Generator
+) -> tuple[Person, str]:
+    """The person and the level that the scan is centered near, which is drawn where it is None.
+
+    `real_rng` draws which real shapes and curve the person has, where the options name files of them.
+    """
+    shape_rng, curve_rng = real_rng.spawn(2)
     variant = options.variant or str(rng.choice(list(VARIANT_SHARES), p=list(VARIANT_SHARES.values())))
     build = _sample_build(rng)
-    poses = build_poses(_sample_curve(rng, build.scale), rng, VARIANTS[variant])
+    real = draw_tilts(load_curves(options.curves), curve_rng) if options.curves else None
+    poses = build_poses(_sample_curve(rng, build.scale), rng, VARIANTS[variant], real)
+    looks = draw_looks(load_shapes(options.shapes), poses, shape_rng) if options.shapes else {}
     if level is None or level not in {pose.level for pose in poses}:
         level = _sample_level(poses, rng)
     osteoporotic = bool(rng.random() < OSTEOPOROSIS_SHARE)
     fractures = _sample_fractures(poses, level, options.fracture, osteoporotic, rng)
-    looks = _sample_look_alikes(poses, fractures, rng)
-    shapes = {name: cause.shape for name, cause in (*looks.items(), *fractures.items()) if cause.shape}
+    alike = _sample_look_alikes(poses, fractures, rng)
+    shapes = {name: cause.shape for name, cause in (*alike.items(), *fractures.items()) if cause.shape}
     poses = settle(poses, shapes)
     implanted = options.implants if options.implants is not None else bool(rng.random() < IMPLANT_SHARE)
     cement = {name for name, each in fractures.items() if each.kind in COLLAPSING and implanted}
     vertebrae = [
-        make_vertebra(pose, fractures.get(pose.level), looks.get(pose.level), pose.level in cement) for pose in poses
+        make_vertebra(pose, fractures.get(at), alike.get(at), at in cement, looks.get(at))
+        for pose, at in ((pose, pose.level) for pose in poses)
     ]
     body, solids, strands = _surroundings(poses, build, rng)
     slope = np.rad2deg(np.arctan2(-poses[0].rotation[1, 2], poses[0].rotation[2, 2])) + 10

@@ -59,6 +59,8 @@ def _describe(vertebra: Vertebra, labels: np.ndarray, boxes: list[Any]) -> dict[
         "look_alike": vertebra.look_alike.kind if vertebra.look_alike is not None else None,
         "cement": vertebra.cement,
     }
+    if vertebra.looks is not None:
+        found["shape"] = f"{vertebra.looks.shape.source} {vertebra.looks.shape.level}"
     if fracture is not None and fracture.shape is not None and fracture.shape.retropulsion_mm:
         found["retropulsion_mm"] = round(fracture.shape.retropulsion_mm, 2)
     return found

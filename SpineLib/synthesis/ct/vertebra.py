@@ -7,6 +7,7 @@ import numpy as np
 
 from SpineLib.synthesis.ct.fractures import BACK, FRONT, Deformation, Fracture
 from SpineLib.synthesis.ct.look_alikes import LookAlike
+from SpineLib.synthesis.ct.shaped import Looks, ShapedSolid, shaped_parts
 from SpineLib.synthesis.curve import Pose
 from SpineLib.synthesis.projection import Placed
 from SpineLib.synthesis.solids import Body, Tube
@@ -23,14 +24,18 @@ BREAK_MM = 2.0
 
 @dataclass(frozen=True)
 class Vertebra:
-    """A posed vertebra. `parts`: solids in its own frame by name, without the body. `body` is None for C1."""
+    """A posed vertebra. `parts`: solids in its own frame by name, without the body. `body` is None for C1.
+
+    `looks`: the real shape it is made of, None where it is made of tubes.
+    """
 
     pose: Pose
-    body: Body | None
+    body: Body | ShapedSolid | None
     parts: dict[str, Placed]
     fracture: Fracture | None = None
     look_alike: LookAlike | None = None
     cement: bool = False
+    looks: Looks | None = None
 
     @property
     def level(self) -> str:
@@ -48,9 +53,15 @@ class Vertebra:
 
 
 def make_vertebra(
-    pose: Pose, fracture: Fracture | None = None, look_alike: LookAlike | None = None, cement: bool = False
+    pose: Pose,
+    fracture: Fracture | None = None,
+    look_alike: LookAlike | None = None,
+    cement: bool = False,
+    looks: Looks | None = None,
 ) -> Vertebra:
-    """The vertebra at a pose; a broken process comes as two pieces."""
+    """The vertebra at a pose, of a real shape if `looks` are given; a broken process comes as two pieces of tubes."""
+    if looks is not None and not (fracture is not None and fracture.part):
+        return Vertebra(pose, *shaped_parts(pose, looks), fracture, look_alike, cement, looks)
     upright = replace(pose, rotation=np.eye(3), center=np.zeros(3))
     if pose.level == "C1":
         return Vertebra(pose, None, _atlas(pose))
