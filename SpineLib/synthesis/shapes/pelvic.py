@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shapes of the sacrum and of the hip bones beside it, in one frame: the middle of S1's upper endplate, level."""
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import ndimage
 
+from SpineLib.synthesis.shapes.canal import open_canal
 from SpineLib.synthesis.shapes.filling import fill, signed_distance
 from SpineLib.synthesis.shapes.sacral import Endplate, find_endplate
 from SpineLib.synthesis.shapes.store import HIPS, SACRUM, Shape
@@ -27,7 +30,8 @@ def make_sacrum(points: np.ndarray, source: str) -> tuple[Shape, Endplate]:
     size = np.array([endplate.width, endplate.depth, 0.0])
     shape = _shape(points, endplate, SACRUM, source, size, SACRUM_MM)
     _check(shape, SACRUM_CM3)
-    return shape, endplate
+    opened = open_canal(shape.distances, shape.corner_mm, SACRUM_MM, endplate.depth)
+    return replace(shape, distances=opened), endplate
 
 
 def make_hips(points: np.ndarray, names: tuple[str, ...], endplate: Endplate, source: str) -> list[Shape]:
