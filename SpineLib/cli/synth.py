@@ -29,8 +29,13 @@ def add(subparsers: Any) -> None:
     scans.add_argument("--shapes", metavar="FILE", help="real shapes of vertebrae for a share of the CTs")
     scans.add_argument("--curves", metavar="FILE", help="points on real spines, for the curves of a share of the CTs")
     scans.set_defaults(run=make_scans)
-    shapes = kinds.add_parser("shapes", help="a file of real shapes, from meshes of single vertebrae")
-    shapes.add_argument("folders", nargs="+", metavar="FOLDER", help="meshes named by their levels, such as L3.stl")
+    shapes = kinds.add_parser("shapes", help="a file of real shapes, from meshes of single bones")
+    shapes.add_argument(
+        "folders",
+        nargs="+",
+        metavar="FOLDER",
+        help="meshes named by their levels, such as L3.stl; sacrum.stl, hip_left.stl",
+    )
     shapes.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="file for the shapes, .npz")
     shapes.add_argument(
         "--axes",

@@ -57,9 +57,7 @@ def hips(scale: float, flare: float) -> tuple[list[Placed], list[Strand]]:
             bar(at(80, -20, -100), at(26, -62, -112), (7 * scale, 9 * scale), wall=0.9),
             bar(at(62, 8, -150), at(20, -58, -128), (6 * scale, 8 * scale), wall=0.9),
             bar(at(80, -8, -100), at(64, 10, -152), (13 * scale, 15 * scale), wall=0.9),
-            Placed(Shell((24 * scale,) * 3, 1.0, core=0.006), np.eye(3), at(90, -20, -98)),
-            bar(at(92, -20, -100), at(138, -16, -142), (15 * scale, 16 * scale), wall=1.2),
-            bar(at(138, -16, -130), at(126, -16, -420), (17 * scale, 17 * scale), (13 * scale, 13 * scale), wall=3.5),
+            *femur(side, scale, flare),
         ]
         crest = [at(48, 48, -8), at(72, 34, 14), at(100, 8, 20), at(122, -30, 2), at(126, -62, -34)]
         brim = [at(44, 18, -28), at(62, 8, -62), at(74, -22, -86), at(54, -52, -104), at(22, -66, -106)]
@@ -70,6 +68,19 @@ def hips(scale: float, flare: float) -> tuple[list[Placed], list[Strand]]:
             Strand(_smooth(socket), 3.0, 2.6, 1.6),
         ]
     return solids, strands
+
+
+def femur(side: float, scale: float, flare: float) -> list[Placed]:
+    """Head, neck and shaft of the femur at the right (`side` -1) or left (1)."""
+
+    def at(x: float, y: float, z: float) -> np.ndarray:
+        return np.array([side * x * flare, y, z]) * scale
+
+    return [
+        Placed(Shell((24 * scale,) * 3, 1.0, core=0.006), np.eye(3), at(90, -20, -98)),
+        bar(at(92, -20, -100), at(138, -16, -142), (15 * scale, 16 * scale), wall=1.2),
+        bar(at(138, -16, -130), at(126, -16, -420), (17 * scale, 17 * scale), (13 * scale, 13 * scale), wall=3.5),
+    ]
 
 
 def _smooth(knots: list[np.ndarray]) -> np.ndarray:

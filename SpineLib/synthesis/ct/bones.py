@@ -33,8 +33,10 @@ def paint_spine(canvas: Canvas, person: Person, values: dict[str, float], rng: n
     grain, fine, rough = Grain(rng, 0.9), Grain(rng, 0.45), Grain(rng, 2.5)
     paint_discs(canvas, person.vertebrae, values, rng)
     paint_solids(canvas, person.sacrum, values, grain, SACRUM.code)
+    # What a vertebra covers of a real sacrum is the vertebra's, as it looks.
+    taken = (0, DISC.code, SACRUM.code) if person.sacrum_looks is not None else (0, DISC.code)
     for vertebra in person.vertebrae:
-        _paint_vertebra(canvas, vertebra, values, (grain, fine, rough))
+        _paint_vertebra(canvas, vertebra, values, (grain, fine, rough), taken)
 
 
 def paint_solids(canvas: Canvas, solids: list[Placed], values: dict[str, float], grain: Grain, label: int = 0) -> None:
@@ -99,8 +101,13 @@ class Bone:
 
 
 def _paint_vertebra(
-    canvas: Canvas, vertebra: Vertebra, values: dict[str, float], grains: tuple[Grain, Grain, Grain]
+    canvas: Canvas,
+    vertebra: Vertebra,
+    values: dict[str, float],
+    grains: tuple[Grain, Grain, Grain],
+    taken: tuple[int, ...],
 ) -> None:
+    """Paint a vertebra; it takes those voxels whose label is one of `taken`."""
     pose = vertebra.pose
     box = None if vertebra.body is None else _body_box(vertebra) @ pose.rotation.T + pose.center
     drawn = _union(canvas, list(vertebra.parts.values()), pose.rotation, pose.center, box)
@@ -123,7 +130,7 @@ def _paint_vertebra(
     bone.spongy *= 1 + np.float32(0.14) * grain.on(window) + np.float32(0.1) * fine.on(window)
     _fill(canvas, window, bone.outer, bone.inner, bone.shell, bone.spongy)
     labels = canvas.labels[window]
-    free = (bone.outer <= 0) & ((labels == 0) | (labels == DISC.code))
+    free = (bone.outer <= 0) & np.isin(labels, taken)
     labels[free] = BY_NAME[vertebra.level].code
     canvas.parts[window][free] = np.where(bone.is_body[free], BODY, POSTERIOR)
     canvas.fractured[window][free] = bone.fractured[free]

@@ -13,6 +13,8 @@ from SpineLib.synthesis.ct.look_alikes import LookAlike, sample_look_alike
 from SpineLib.synthesis.ct.options import CtOptions
 from SpineLib.synthesis.ct.real_curves import draw_tilts, load_curves
 from SpineLib.synthesis.ct.shape_draw import draw_looks
+from SpineLib.synthesis.ct.shaped import Looks
+from SpineLib.synthesis.ct.shaped_pelvis import Pelvis, carve, shaped_pelvis
 from SpineLib.synthesis.ct.tissues import OSTEOPOROSIS_SHARE
 from SpineLib.synthesis.ct.variants import VARIANTS
 from SpineLib.synthesis.ct.vertebra import Vertebra, make_vertebra
@@ -20,7 +22,7 @@ from SpineLib.synthesis.curve import CurveOptions, Pose, build_poses
 from SpineLib.synthesis.head_and_arms import arms, head, shoulder_blades
 from SpineLib.synthesis.pelvis import foramina, hips, sacrum
 from SpineLib.synthesis.projection import Placed
-from SpineLib.synthesis.shapes.store import load_shapes
+from SpineLib.synthesis.shapes.store import SACRUM, load_shapes
 from SpineLib.synthesis.thorax import Strand, build_cage, clavicles, ribs
 from SpineLib.synthesis.vertebra import SIDES, bar
 
@@ -32,7 +34,7 @@ KIND_SHARES = (0.3, 0.16, 0.12, 0.14, 0.1, 0.1, 0.08)
 
 @dataclass(frozen=True)
 class Person:
-    """A body in the world of `curve`; `vertebrae` from the lowest upward."""
+    """A body in the world of `curve`; `vertebrae` from the lowest upward. `sacrum_looks`: of a real sacrum."""
 
     variant: str
     build: Build
@@ -43,6 +45,7 @@ class Person:
     metal: list[Strand]
     body: SoftBody
     osteoporotic: bool
+    sacrum_looks: Looks | None = None
 
     @property
     def poses(self) -> list[Pose]:
@@ -75,11 +78,12 @@ def sample_person(
         make_vertebra(pose, fractures.get(at), alike.get(at), at in cement, looks.get(at))
         for pose, at in ((pose, pose.level) for pose in poses)
     ]
-    body, solids, strands = _surroundings(poses, build, rng)
-    slope = np.rad2deg(np.arctan2(-poses[0].rotation[1, 2], poses[0].rotation[2, 2])) + 10
-    bones = _whole_sacrum(float(slope), build.scale)
+    slope = float(np.rad2deg(np.arctan2(-poses[0].rotation[1, 2], poses[0].rotation[2, 2])) + 10)
+    pelvis = shaped_pelvis(looks, poses[0], slope, build.scale)
+    body, solids, strands = _surroundings(poses, build, pelvis, rng)
+    bones = [pelvis.sacrum] if pelvis else _whole_sacrum(slope, build.scale)
     rods = _rods(poses, level, rng) if implanted and not cement else []
-    return Person(variant, build, vertebrae, bones, solids, strands, rods, body, osteoporotic), level
+    return Person(variant, build, vertebrae, bones, solids, strands, rods, body, osteoporotic, looks.get(SACRUM)), level
 
 
 def _sample_build(rng: np.random.Generator) -> Build:
@@ -134,7 +138,7 @@ def _sample_look_alikes(
 
 
 def _surroundings(
-    poses: list[Pose], build: Build, rng: np.random.Generator
+    poses: list[Pose], build: Build, pelvis: Pelvis | None, rng: np.random.Generator
 ) -> tuple[SoftBody, list[Placed], list[Strand]]:
     """The soft body, and the bones that are no part of the spine."""
     cage = build_cage(poses, build.girth * build.scale, build.girth * build.scale)
@@ -144,7 +148,11 @@ def _surroundings(
     # The last solid of the film's head stands for C1 and C2, which are whole here.
     (*skull, _), jaw, soft_head = head(neck, build.scale)
     body.flesh.extend(soft_head)
-    strands = [*ribs(poses, cage, rng), *clavicles(poses, cage, rng), *hip_strands, *foramina(build.scale), *jaw]
+    pelvic = [*hip_strands, *foramina(build.scale)]
+    if pelvis is not None:
+        pelvic = [] if pelvis.hips else hip_strands
+        hip_solids = [*pelvis.hips, *pelvis.femurs] or [carve(solid, pelvis.sacrum) for solid in hip_solids]
+    strands = [*ribs(poses, cage, rng), *clavicles(poses, cage, rng), *pelvic, *jaw]
     strands += shoulder_blades(poses, cage, build.scale, rng)
     strands += [_short_rib(pose, side) for pose in poses if pose.level == "T13" for side in (-1.0, 1.0)]
     if rng.random() < ARMS_DOWN_SHARE:

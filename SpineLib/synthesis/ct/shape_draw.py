@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which real shape each vertebra of a person takes, and how it is varied."""
+"""Which real shape each vertebra and the pelvis of a person take, and how it is varied."""
+
+from dataclasses import replace
 
 import numpy as np
 
 from SpineLib.synthesis.ct.shaped import Looks
 from SpineLib.synthesis.curve import Pose
-from SpineLib.synthesis.shapes.store import Shape
+from SpineLib.synthesis.shapes.store import HIPS, SACRUM, Shape
 
 SHAPED_SHARE = 0.6
 """Share of persons of real shapes where a file of shapes is given."""
@@ -15,7 +17,9 @@ UNLIKE_OTHERS = ("C1", "C2")
 
 
 def draw_looks(shapes: tuple[Shape, ...], poses: list[Pose], rng: np.random.Generator) -> dict[str, Looks]:
-    """By level, empty for a person without real shapes; each region of the spine is of one source.
+    """By level, with sacrum and hips where shapes have them; empty for a person without real shapes.
+
+    Each region of the spine is of one source.
 
     A level that the source lacks is made of the nearest of its region; C1 and C2 are like no other.
     """
@@ -36,6 +40,22 @@ def draw_looks(shapes: tuple[Shape, ...], poses: list[Pose], rng: np.random.Gene
             shape = _nearest(pose.level, own) or _nearest(pose.level, group)
             if shape is not None:
                 found[pose.level] = _vary(shape, mirrored, rng)
+    found.update(_draw_pelvis(shapes, mirrored, rng))
+    return found
+
+
+def _draw_pelvis(shapes: tuple[Shape, ...], mirrored: bool, rng: np.random.Generator) -> dict[str, Looks]:
+    """The sacrum and, if any source has both, the hips, of the same source if it can be; all varied alike."""
+    bones = [shape for shape in shapes if shape.level == SACRUM]
+    if not bones:
+        return {}
+    looks = _vary(bones[int(rng.integers(len(bones)))], mirrored, rng)
+    found = {SACRUM: looks}
+    for name in HIPS:
+        known = [shape for shape in shapes if shape.level == name]
+        hip = min(known, key=lambda shape: shape.source != looks.shape.source, default=None)
+        if hip is not None:
+            found[name] = replace(looks, shape=hip)
     return found
 
 

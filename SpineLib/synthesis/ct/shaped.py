@@ -94,21 +94,26 @@ class ShapedSolid:
         split = np.float32(shape.split_mm * self.scale[1])
         if shape.level != "C1" and looks.reach != 1:
             y = y - np.maximum(y - split, 0) * np.float32(1 - 1 / looks.reach)
-        mirror = -1.0 if looks.mirrored else 1.0
-        place = (x, y, z)
-        indices = np.empty((3, *np.broadcast_shapes(x.shape, y.shape, z.shape)), np.float32)
-        factors = np.array([mirror, 1.0, 1.0]) / self.scale
-        for axis, (amplitude, wave, phase) in enumerate(looks.ripple):
-            moved = np.sin(np.float32(wave) * place[(axis + 1) % 3] + np.float32(phase))
-            moved *= np.float32(amplitude)
-            # The middle of the body stays where it is.
-            moved += place[axis] - np.float32(amplitude * np.sin(phase))
-            moved *= np.float32(factors[axis] / shape.voxel_mm)
-            moved -= np.float32(shape.corner_mm[axis] / shape.voxel_mm)
-            indices[axis] = moved
-        found = ndimage.map_coordinates(shape.distances, indices, np.float32, order=1, mode="nearest")
-        found *= np.float32(np.cbrt(np.prod(self.scale)))
-        return found
+        return sample(looks, self.scale, x, y, z)
+
+
+def sample(looks: Looks, scale: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Signed distance in mm to a shape that is stretched by `scale` (3,), mirrored and rippled."""
+    shape, place = looks.shape, (x, y, z)
+    mirror = -1.0 if looks.mirrored else 1.0
+    indices = np.empty((3, *np.broadcast_shapes(x.shape, y.shape, z.shape)), np.float32)
+    factors = np.array([mirror, 1.0, 1.0]) / scale
+    for axis, (amplitude, wave, phase) in enumerate(looks.ripple):
+        moved = np.sin(np.float32(wave) * place[(axis + 1) % 3] + np.float32(phase))
+        moved *= np.float32(amplitude)
+        # The origin stays where it is.
+        moved += place[axis] - np.float32(amplitude * np.sin(phase))
+        moved *= np.float32(factors[axis] / shape.voxel_mm)
+        moved -= np.float32(shape.corner_mm[axis] / shape.voxel_mm)
+        indices[axis] = moved
+    found = ndimage.map_coordinates(shape.distances, indices, np.float32, order=1, mode="nearest")
+    found *= np.float32(np.cbrt(np.prod(scale)))
+    return found
 
 
 def shaped_parts(pose: Pose, looks: Looks) -> tuple[ShapedSolid | None, dict[str, Placed]]:

@@ -21,7 +21,7 @@ def describe_person(person: Person, labels: np.ndarray, spacing_mm: np.ndarray) 
     shown = [vertebra for vertebra in reversed(person.vertebrae) if _box(boxes, vertebra) is not None]
     names = {str(BY_NAME[vertebra.level].code): vertebra.level for vertebra in shown}
     names |= {str(each.code): each.name for each in (SACRUM, DISC) if (labels == each.code).any()}
-    return {
+    found = {
         "spacing_mm": [round(float(step), 4) for step in spacing_mm],
         "labels": names,
         "parts": {"1": "vertebral body", "2": "posterior elements"},
@@ -30,6 +30,9 @@ def describe_person(person: Person, labels: np.ndarray, spacing_mm: np.ndarray) 
         "implants": bool(person.metal) or any(vertebra.cement for vertebra in person.vertebrae),
         "vertebrae": [_describe(vertebra, labels, boxes) for vertebra in shown],
     }
+    if person.sacrum_looks is not None and str(SACRUM.code) in names:
+        found["sacrum_shape"] = person.sacrum_looks.shape.source
+    return found
 
 
 def _box(boxes: list[Any], vertebra: Vertebra) -> tuple[slice, ...] | None:

@@ -9,8 +9,10 @@ import numpy as np
 from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress, silent
 from SpineLib.synthesis.shapes.filling import fill, signed_distance
-from SpineLib.synthesis.shapes.reading import find_meshes, surface_points, to_patient
-from SpineLib.synthesis.shapes.store import Shape, save_shapes
+from SpineLib.synthesis.shapes.pelvic import make_hips, make_sacrum
+from SpineLib.synthesis.shapes.reading import BOTH_HIPS, find_meshes, surface_points, to_patient
+from SpineLib.synthesis.shapes.sacral import Endplate
+from SpineLib.synthesis.shapes.store import HIPS, SACRUM, Shape, save_shapes
 from SpineLib.synthesis.shapes.upright import SIZES_BY_LEVEL, UnclearShapeError, measure, upright
 
 COARSE_MM, FINE_MM = 1.0, 0.6
@@ -37,23 +39,39 @@ def make_shapes(
         raise InputError(f"{len(axes)} axes do not fit {len(folders)} folders.", "Name them once for each folder.")
     for each in axes:
         to_patient(each)
-    found = [
-        (level, mesh, letters)
-        for folder, letters in zip(folders, axes, strict=True)
-        for level, mesh in find_meshes(Path(folder)).items()
-    ]
+    found = [(find_meshes(Path(folder)), letters) for folder, letters in zip(folders, axes, strict=True)]
+    count, number = sum(len(meshes) for meshes, _ in found), 0
     shapes, warnings = [], []
-    for number, (level, mesh, letters) in enumerate(found):
-        progress(number / len(found), f"{level} of {mesh.parent.name}")
-        try:
-            shapes.append(make_shape(surface_points(mesh, letters), level, mesh.resolve().parent.name))
-        except (UnclearShapeError, InputError) as problem:
-            warnings.append(f"{mesh} is left out: {problem}")
+    for meshes, letters in found:
+        endplate: Endplate | None = None
+        # Hips are placed by their sacrum, which therefore comes first.
+        for level, mesh in sorted(meshes.items(), key=lambda item: item[0] != SACRUM):
+            progress(number / count, f"{level} of {mesh.parent.name}")
+            number += 1
+            try:
+                made, endplate = _make(surface_points(mesh, letters), level, mesh.resolve().parent.name, endplate)
+                shapes += made
+            except (UnclearShapeError, InputError) as problem:
+                warnings.append(f"{mesh} is left out: {problem}")
     if not shapes:
         raise InputError("None of the meshes can be used.", " ".join(warnings))
     save_shapes(Path(path), shapes)
     progress(1.0, f"{len(shapes)} shapes in {path}")
     return shapes, warnings
+
+
+def _make(
+    points: np.ndarray, level: str, source: str, endplate: Endplate | None
+) -> tuple[list[Shape], Endplate | None]:
+    """The shapes of a mesh, and the endplate of the folder's sacrum as far as it is known."""
+    if level == SACRUM:
+        shape, endplate = make_sacrum(points, source)
+        return [shape], endplate
+    if level not in (*HIPS, BOTH_HIPS):
+        return [make_shape(points, level, source)], endplate
+    if endplate is None:
+        raise UnclearShapeError("there is no sacrum that shows its place")
+    return make_hips(points, HIPS if level == BOTH_HIPS else (level,), endplate, source), endplate
 
 
 def make_shape(points: np.ndarray, level: str, source: str) -> Shape:

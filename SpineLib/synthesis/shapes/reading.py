@@ -9,17 +9,29 @@ import numpy as np
 
 from SpineLib.core.anatomy import BY_NAME
 from SpineLib.core.errors import InputError, ResourceError
+from SpineLib.synthesis.shapes.store import HIPS, SACRUM
 
 SUFFIXES = (".stl", ".obj", ".ply", ".off")
 POINTS_PER_MM2 = 30.0
 """So dense that hardly a voxel that the surface cuts is left without a point."""
+BOTH_HIPS = "Hips"
+"""One mesh of both hip bones, without the sacrum."""
+OTHERS = (
+    ("(S1?|SACRUM)", SACRUM),
+    ("(LEFT_HIP|HIP_LEFT)", HIPS[0]),
+    ("(RIGHT_HIP|HIP_RIGHT)", HIPS[1]),
+    ("(PELVIS|HIPS)", BOTH_HIPS),
+)
 DIRECTIONS = {"L": (0, 1.0), "R": (0, -1.0), "P": (1, 1.0), "A": (1, -1.0), "S": (2, 1.0), "I": (2, -1.0)}
 
 
 def level_of(path: Path) -> str | None:
-    """The level that a file's name begins with: L3 for `L3.stl` and `l3_whole.obj`."""
-    found = re.match(r"([CTL]\d+)(?![A-Z0-9])", path.stem.upper())
-    return found[1] if found and found[1] in BY_NAME else None
+    """The level that a file's name begins with: L3 for `L3.stl` and `l3_whole.obj`; of a pelvis `BOTH_HIPS`."""
+    name = path.stem.upper()
+    found = re.match(r"([CTL]\d+)(?![A-Z0-9])", name)
+    if found:
+        return found[1] if found[1] in BY_NAME else None
+    return next((level for pattern, level in OTHERS if re.match(pattern + "(?![A-Z0-9])", name)), None)
 
 
 def to_patient(axes: str) -> np.ndarray:

@@ -13,6 +13,8 @@ from SpineLib.core.errors import InputError
 from SpineLib.io import safe_output
 
 FORMAT = 1
+SACRUM, HIPS = "Sacrum", ("Hip left", "Hip right")
+"""Levels of what is no vertebra."""
 KEYS = ("format", "levels", "sources", "voxel_mm", "corners_mm", "sizes_mm", "splits_mm", "volumes_cm3")
 
 
@@ -22,6 +24,9 @@ class Shape:
 
     `source`: name of the folder it came from. `corner_mm` (3,): center of the first voxel. `size_mm` (3,): width,
     depth and height of the body. `split_mm`: y of the front wall of the canal.
+
+    Sacrum and hips: the middle of the upper endplate of S1 at the origin, that endplate level. The sacrum's `size_mm`
+    are that endplate's width and depth, and 0; a hip's are the place of the middle of its socket.
     """
 
     level: str

@@ -127,7 +127,7 @@ def _flat(points: np.ndarray) -> np.ndarray:
     """The rotation that lays a ring flat: its shortest axis points up."""
     _, vectors = np.linalg.eigh(np.cov(points[:: max(len(points) // 50_000, 1)].T))
     up = vectors[:, 0] * np.sign(vectors[2, 0])
-    return _onto_z(up)
+    return onto_z(up)
 
 
 def _best_pitch(points: np.ndarray) -> np.ndarray:
@@ -158,7 +158,7 @@ def _level_endplates(points: np.ndarray, level: str) -> np.ndarray:
     core = body[(np.abs(body[:, 0] - x) < 0.3 * width) & (share > 0.12) & (share < 0.88)]
     slopes = [_slope(core, 1.0), _slope(core, -1.0)]
     along_x, along_y = np.clip(np.mean(slopes, axis=0), -0.3, 0.3)
-    return _onto_z(np.array([-along_x, -along_y, 1.0]))
+    return onto_z(np.array([-along_x, -along_y, 1.0]))
 
 
 def _slope(core: np.ndarray, side: float) -> np.ndarray:
@@ -190,7 +190,7 @@ def _face_front(points: np.ndarray, level: str) -> np.ndarray:
     return Rotation.from_euler("z", angle).as_matrix()
 
 
-def _onto_z(up: np.ndarray) -> np.ndarray:
+def onto_z(up: np.ndarray) -> np.ndarray:
     """The shortest rotation that turns a direction upward."""
     up = up / np.linalg.norm(up)
     axis = np.cross(up, [0.0, 0.0, 1.0])
