@@ -81,14 +81,16 @@ def check(job: Job) -> None:
 
 
 def check_originals_stay(jobs: Sequence[Job]) -> None:
-    """Raise InputError where a result would replace an image that is to be read."""
+    """Raise InputError where a result would replace an image or a segmentation that is to be read."""
     images = {_identity(job.image) for job in jobs} - {None}
+    given = {_identity(Path(job.options.vertebrae)) for job in jobs if job.options.vertebrae} - {None}
     for job in jobs:
         for path in job.files.values():
-            if _identity(path) in images:
-                raise InputError(
-                    f"The result {path.name} would replace the image itself.", "Choose another output folder."
-                )
+            for originals, what in ((images, "image itself"), (given, "given vertebrae")):
+                if _identity(path) in originals:
+                    raise InputError(
+                        f"The result {path.name} would replace the {what}.", "Choose another output folder."
+                    )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
