@@ -32,7 +32,10 @@ TOTALSEGMENTATOR_LABELS = {25: SACRUM.name, 26: SACRUM.name} | {
     50 - place: each.name for place, each in enumerate(each for each in VERTEBRAE if each.name not in ("T13", "L6"))
 }
 """Labels of TotalSegmentator's task "total", version 2: from C1, 50, down to L5, 27."""
-ONLY_TOTALSEGMENTATOR = TOTALSEGMENTATOR_LABELS.keys() - VERSE_LABELS.keys()
+ONLY_TOTALSEGMENTATOR = frozenset(range(29, 118)) - VERSE_LABELS.keys()
+"""Of vertebrae, or of the hips and other parts that its maps hold."""
+LOWEST_SPINE = frozenset(TOTALSEGMENTATOR_LABELS) - ONLY_TOTALSEGMENTATOR
+"""Sacrum, S1, L5 and L4 to TotalSegmentator; L6, sacrum, coccyx and T13 to VerSe, which never stand alone there."""
 
 
 def anatomy_of_name(name: str) -> str | None:
@@ -73,9 +76,11 @@ def by_anatomy(segments: Iterable[tuple[str, str, Thing]]) -> dict[str, list[Thi
 
 
 def label_names(labels: Iterable[int]) -> dict[int, str]:
-    """What the labels of a map stand for: TotalSegmentator's where VerSe does not know one of them, else VerSe's."""
+    """What the labels of a map stand for: TotalSegmentator's where VerSe does not know one of them or they make no
+    spine of VerSe's, else VerSe's."""
     present = set(labels)
-    names = TOTALSEGMENTATOR_LABELS if present & ONLY_TOTALSEGMENTATOR else VERSE_LABELS
+    is_pelvis = present <= LOWEST_SPINE and bool(present & {27, 28})
+    names = TOTALSEGMENTATOR_LABELS if is_pelvis or present & ONLY_TOTALSEGMENTATOR else VERSE_LABELS
     return {label: names[label] for label in sorted(present) if label in names}
 
 

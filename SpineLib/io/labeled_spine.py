@@ -42,9 +42,14 @@ def read_labeled_spine(path: str | Path) -> LabeledSpine:
     and labels that run up the spine, which then mean something else.
     """
     path = Path(path)
+    check_file(path)
+    return _from_segments(path) if _is_segmentation(path) else _from_labels(path)
+
+
+def check_file(path: Path) -> None:
+    """Raise InputError where there is no such file."""
     if not path.is_file():
         raise InputError(f"There is no segmentation {path}.", "Check the path and its spelling.")
-    return _from_segments(path) if _is_segmentation(path) else _from_labels(path)
 
 
 def spine_of(segments: Sequence[tuple[str, str, Mask]], affine: np.ndarray, source: str) -> LabeledSpine:

@@ -75,6 +75,10 @@ def check(job: Job) -> None:
     if Path(job.name).name != job.name or job.name in ("", ".", ".."):
         raise InputError(f"{job.name!r} is not a name for a result.", "Give a plain file name without a folder.")
     check_originals_stay([job])
+    if job.options.vertebrae is not None:
+        from SpineLib.io.labeled_spine import check_file
+
+        check_file(Path(job.options.vertebrae))
     for path in job.files.values():
         if path.is_dir():
             raise InputError(f"{path.name} in the output folder is a folder.", "Choose another output folder.")
