@@ -60,19 +60,27 @@ class SpineFractureLogic(TaskLogic):
     """Finds fractures without any panel. All methods raise SpineError with one sentence and a hint."""
 
     def segmentFractures(
-        self, volumeNode: Any, outputSegmentationNode: Any = None, model: str | None = None, device: str = "auto"
+        self,
+        volumeNode: Any,
+        vertebraeNode: Any = None,
+        outputSegmentationNode: Any = None,
+        model: str | None = None,
+        device: str = "auto",
     ) -> Any:
         """Segment the vertebrae of a CT and their fractures; blocks until it is done, returns the segmentation node.
 
-        outputSegmentationNode: updated in place where given. model: id of a fracture model in the catalogue, None for
-        the task's own. device: "auto", "cpu" or "cuda".
+        vertebraeNode: segmentation whose vertebrae are taken, by name and mask, instead of finding them; it stays as it
+        is. outputSegmentationNode: updated in place where given. model: id of a fracture model in the catalogue, None
+        for the task's own. device: "auto", "cpu" or "cuda".
         """
-        _refuse_film(volumeNode)
-        return self.runTask(volumeNode, outputSegmentationNode, TASK, {"model": model, "device": device})
+        _refuse(volumeNode, vertebraeNode, outputSegmentationNode)
+        options = {"model": model, "device": device}
+        return self.runTask(volumeNode, outputSegmentationNode, TASK, options, vertebraeNode)
 
     def startSegmentFractures(
         self,
         volumeNode: Any,
+        vertebraeNode: Any = None,
         outputSegmentationNode: Any = None,
         model: str | None = None,
         device: str = "auto",
@@ -83,12 +91,15 @@ class SpineFractureLogic(TaskLogic):
         callbacks: onProgress(fraction, message), onLog(line), and of these two exactly one at the end:
         onFinished(segmentationNode, result), onError(error).
         """
-        _refuse_film(volumeNode)
+        _refuse(volumeNode, vertebraeNode, outputSegmentationNode)
         options = {"model": model, "device": device}
-        self.startTask(volumeNode, outputSegmentationNode, TASK, options, Callbacks(**callbacks))
+        self.startTask(volumeNode, outputSegmentationNode, TASK, options, Callbacks(**callbacks), vertebraeNode)
 
 
-def _refuse_film(volumeNode: Any) -> None:
+def _refuse(volumeNode: Any, vertebraeNode: Any, outputSegmentationNode: Any) -> None:
+    """Raise InputError for a film, and where the result would replace the given vertebrae."""
+    if vertebraeNode is not None and vertebraeNode is outputSegmentationNode:
+        raise InputError(*Parameters.outputIsGiven(vertebraeNode))
     if volumeNode is not None and volumeNode.GetImageData() is not None and not is_scan(volumeNode):
         raise InputError(*Parameters.filmInstead(volumeNode))
 
@@ -123,7 +134,10 @@ class SpineFractureWidget(TaskPanel):
         return {**TaskPanel.combos(self), "device": (self.ui.deviceCombo, model_choice.devices())}
 
     def problem(self) -> str:
-        return self.parameters.problemOfScan()
+        return self.parameters.problemOfScan() or self.parameters.problemOfVertebrae()
+
+    def selectors(self) -> dict[str, Any]:
+        return {**TaskPanel.selectors(self), "vertebrae": self.ui.vertebraeSelector}
 
     def isSuitable(self, volumeNode: Any) -> bool:
         return volumeNode is not None and is_scan(volumeNode)
@@ -131,7 +145,7 @@ class SpineFractureWidget(TaskPanel):
     def begin(self, **callbacks: Any) -> None:
         chosen = self.parameters
         self.logic.startSegmentFractures(
-            chosen.inputVolume, chosen.outputSegmentation, **self.chosenOptions(), **callbacks
+            chosen.inputVolume, chosen.vertebrae, chosen.outputSegmentation, **self.chosenOptions(), **callbacks
         )
 
     def updateButtons(self) -> None:

@@ -3,6 +3,7 @@
 NAME.html."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,14 @@ def add(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    return run_jobs(jobs_of(arguments))
+
+
+def run_jobs(jobs: Sequence[Job]) -> int:
     """Segment each image; one that cannot be used is told and left out, anything else wrong ends the command."""
-    jobs = _jobs(arguments)
+    check_originals_stay(jobs)
+    for job in jobs:
+        check(job)
     code = 0
     for job in jobs:
         try:
@@ -38,9 +45,10 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _jobs(arguments: argparse.Namespace) -> list[Job]:
+def jobs_of(arguments: argparse.Namespace) -> list[Job]:
+    """One job for each image. Raises InputError or ModelError for options that cannot be used."""
     options = segment_options(arguments)
-    jobs = [
+    return [
         Job(
             image,
             Path(arguments.output),
@@ -53,10 +61,6 @@ def _jobs(arguments: argparse.Namespace) -> list[Job]:
         )
         for image, name in zip(arguments.images, output_names(arguments.images), strict=True)
     ]
-    check_originals_stay(jobs)
-    for job in jobs:
-        check(job)
-    return jobs
 
 
 def _segment(job: Job) -> None:

@@ -73,6 +73,16 @@ class Mask:
         array[where] = self.box
         return array
 
+    def center_ras_mm(self, affine: np.ndarray) -> np.ndarray:
+        """Center of gravity `(3,)`; affine: 4x4, index -> RAS mm. NaN of an empty mask."""
+        counts = [self.box.sum(axis=tuple({0, 1, 2} - {axis})) for axis in range(3)]
+        total = sum(counts[0])
+        center = [
+            start + float(count @ np.arange(len(count))) / total if total else np.nan
+            for start, count in zip(self.origin, counts, strict=True)
+        ]
+        return affine[:3, :3] @ center + affine[:3, 3]
+
     @property
     def is_empty(self) -> bool:
         return not self.box.any()

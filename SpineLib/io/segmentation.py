@@ -6,6 +6,7 @@ The format is described in Slicer's developer guide, "Segmentations", and in the
 
 import zlib
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,24 @@ def write_segmentation(result: SpineResult, path: str | Path) -> None:
         slicerio.write_segmentation(str(temporary), content, compression_level=COMPRESSION)
 
 
+@dataclass(frozen=True)
+class Segment:
+    """A segment of a file: id, name, SNOMED CT concept of its type ("" where it has none), mask."""
+
+    id: str
+    name: str
+    snomed: str
+    mask: Mask
+
+
 def read_masks(path: str | Path) -> tuple[dict[str, Mask], np.ndarray, tuple[int, int, int]]:
-    """Masks by segment id, affine (index -> RAS mm) and shape of a `.seg.nrrd` file."""
+    """Masks by segment id, affine (index -> RAS mm) and shape of a `.seg.nrrd` file. Raises InputError."""
+    segments, affine, shape = read_segments(path)
+    return {each.id: each.mask for each in segments}, affine, shape
+
+
+def read_segments(path: str | Path) -> tuple[list[Segment], np.ndarray, tuple[int, int, int]]:
+    """Segments, affine (index -> RAS mm) and shape of a `.seg.nrrd` file. Raises InputError."""
     import slicerio
     from nrrd import NRRDError
 
@@ -62,7 +79,7 @@ def read_masks(path: str | Path) -> tuple[dict[str, Mask], np.ndarray, tuple[int
         content = slicerio.read_segmentation(str(path))
     except FileNotFoundError as error:
         raise InputError(f"The segmentation {path} does not exist.", "Check the path and its spelling.") from error
-    except (NRRDError, OSError, ValueError, KeyError, EOFError, StopIteration, zlib.error) as error:
+    except (NRRDError, OSError, ValueError, LookupError, EOFError, StopIteration, zlib.error) as error:
         raise InputError(f"{path.name} is not a segmentation or is damaged.", "Segment the image again.") from error
     if "containedRepresentationNames" not in content:
         raise InputError(f"{path.name} is not a segmentation but an image.", "Give the file NAME.seg.nrrd of a result.")
@@ -71,16 +88,19 @@ def read_masks(path: str | Path) -> tuple[dict[str, Mask], np.ndarray, tuple[int
     layers = voxels.reshape(-1, *shape)
     # One look at each layer finds all boxes: a look for each segment would take seconds on a large scan.
     boxes = [find_objects(layer) for layer in layers]
-    masks = {}
+    segments = []
     for segment in content["segments"]:
         index, label = segment.get("layer", 0), segment["labelValue"]
         box = boxes[index][label - 1] if label <= len(boxes[index]) else None
-        masks[segment["id"]] = _mask(layers[index], box, label)
+        concept = segment.get("terminology", {}).get("type", ("", "", ""))[1]
+        mask = mask_of(layers[index], box, label)
+        segments.append(Segment(segment["id"], segment.get("name", segment["id"]), concept, mask))
     affine = RAS_TO_LPS @ np.array(content["ijkToLPS"])
-    return masks, affine, (int(shape[0]), int(shape[1]), int(shape[2]))
+    return segments, affine, (int(shape[0]), int(shape[1]), int(shape[2]))
 
 
-def _mask(layer: np.ndarray, box: tuple[slice, ...] | None, label: int) -> Mask:
+def mask_of(layer: np.ndarray, box: tuple[slice, ...] | None, label: int) -> Mask:
+    """The mask of a label that lies in a box of a layer; box: as `find_objects` tells it, None where there is none."""
     shape = (int(layer.shape[0]), int(layer.shape[1]), int(layer.shape[2]))
     if box is None:
         return Mask(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), shape)

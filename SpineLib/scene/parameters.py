@@ -8,7 +8,7 @@ import slicer
 
 from SpineLib.scene.volume_from_node import is_scan
 
-INPUT_ROLE, OUTPUT_ROLE = "InputVolume", "OutputSegmentation"
+INPUT_ROLE, OUTPUT_ROLE, VERTEBRAE_ROLE = "InputVolume", "OutputSegmentation", "Vertebrae"
 TASK, MODEL, DEVICE = "Task", "Model", "Device"
 
 
@@ -33,6 +33,15 @@ class Parameters:
     @outputSegmentation.setter
     def outputSegmentation(self, segmentationNode: Any) -> None:
         self._refer(OUTPUT_ROLE, segmentationNode)
+
+    @property
+    def vertebrae(self) -> Any:
+        """Segmentation whose vertebrae are taken; None finds them in the scan."""
+        return self.node.GetNodeReference(VERTEBRAE_ROLE)
+
+    @vertebrae.setter
+    def vertebrae(self, segmentationNode: Any) -> None:
+        self._refer(VERTEBRAE_ROLE, segmentationNode)
 
     @property
     def task(self) -> str:
@@ -74,6 +83,17 @@ class Parameters:
         if not is_scan(self.inputVolume):
             return " ".join(self.filmInstead(self.inputVolume))
         return ""
+
+    def problemOfVertebrae(self) -> str:
+        """Why the given vertebrae cannot be taken; empty when they can, or none are given."""
+        if self.vertebrae is not None and self.vertebrae is self.outputSegmentation:
+            return " ".join(self.outputIsGiven(self.vertebrae))
+        return ""
+
+    @staticmethod
+    def outputIsGiven(segmentationNode: Any) -> tuple[str, str]:
+        """What is wrong with an output that would replace the given vertebrae, and what to do."""
+        return f"The result would replace the given vertebrae {segmentationNode.GetName()}.", "Choose another output."
 
     @staticmethod
     def filmInstead(volumeNode: Any) -> tuple[str, str]:

@@ -16,10 +16,12 @@ from SpineLib.core.errors import InputError, SpineError
 from SpineLib.core.result import SpineResult
 from SpineLib.io import read_result
 from SpineLib.scene.show import show_result
+from SpineLib.scene.vertebrae_from_node import write_vertebrae
 from SpineLib.scene.volume_from_node import volume_from_node, write_volume
 from SpineLib.scene.worker_client import Listener, WorkerClient
 
 NAME = "image"
+VERTEBRAE = "vertebrae.seg.nrrd"
 
 
 def ignore(*_: Any) -> None:
@@ -46,13 +48,17 @@ class SegmentationRun:
         self._callbacks = callbacks
         self._folder = Path()
 
-    def start(self, task: str, options: dict[str, Any]) -> None:
-        """Write the image and send the request. Raises a SpineError when it cannot even begin."""
+    def start(self, task: str, options: dict[str, Any], vertebraeNode: Any = None) -> None:
+        """Write the image, and the vertebrae where they are given, and send the request. Raises a SpineError when it
+        cannot even begin."""
         volume = volume_from_node(self._volumeNode)
         # Only here is all known that Slicer knows of the image: the file for the worker has no header of a DICOM image.
         task = tasks.choose(volume, task)
         self._folder = Path(tempfile.mkdtemp(prefix="spine-", dir=slicer.app.temporaryPath))
         image = self._folder / f"{NAME}.nrrd"
+        given = self._folder / VERTEBRAE
+        if vertebraeNode is not None:
+            options = {**options, "vertebrae": str(given)}
         request = {
             "command": "segment",
             "image": str(image),
@@ -64,6 +70,8 @@ class SegmentationRun:
             "spacing_known": volume.spacing_known,
         }
         try:
+            if vertebraeNode is not None:
+                write_vertebrae(vertebraeNode, self._volumeNode, given)
             write_volume(volume, image)
             self._client.start(request, self._listener())
         except SpineError:

@@ -24,21 +24,29 @@ class TaskLogic(ScriptedLoadableModuleLogic):
         """Stop the work under way; its `onError` hears Cancelled."""
         self.client.cancel()
 
-    def runTask(self, volumeNode: Any, outputNode: Any, task: str, options: dict[str, Any]) -> Any:
-        """Do a task and return the segmentation node; blocks until it is done."""
+    def runTask(
+        self, volumeNode: Any, outputNode: Any, task: str, options: dict[str, Any], vertebraeNode: Any = None
+    ) -> Any:
+        """Do a task and return the segmentation node; blocks until it is done. vertebraeNode: see `startTask`."""
         nodes: list[Any] = []
         errors: list[SpineError] = []
         told = Callbacks(onFinished=lambda node, result: nodes.append(node), onError=errors.append)
-        self.startTask(volumeNode, outputNode, task, options, told)
+        self.startTask(volumeNode, outputNode, task, options, told, vertebraeNode)
         self.client.wait()
         if errors:
             raise errors[0]
         return nodes[0]
 
     def startTask(
-        self, volumeNode: Any, outputNode: Any, task: str, options: dict[str, Any], callbacks: Callbacks
+        self,
+        volumeNode: Any,
+        outputNode: Any,
+        task: str,
+        options: dict[str, Any],
+        callbacks: Callbacks,
+        vertebraeNode: Any = None,
     ) -> None:
-        """Begin a task and return at once."""
+        """Begin a task and return at once. vertebraeNode: segmentation whose vertebrae are taken, not found anew."""
         run = SegmentationRun(self.client, volumeNode, outputNode, callbacks)
         dependencies.ensure_installed(self.askToInstall)
-        run.start(task, options)
+        run.start(task, options, vertebraeNode)

@@ -50,6 +50,10 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The combo boxes: name of the parameter they keep -> widget and what it offers."""
         return {"model": (self.ui.modelCombo, model_choice.models(self.task()))}
 
+    def selectors(self) -> dict[str, Any]:
+        """The node selectors: name of the parameter they keep -> widget."""
+        return {"inputVolume": self.ui.inputSelector, "outputSegmentation": self.ui.outputSelector}
+
     def problem(self) -> str:
         """Why the work cannot begin, in words for the user; empty when it can."""
         return self.parameters.problem()
@@ -80,8 +84,8 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def connectWidgets(self) -> None:
         ui = self.ui
-        ui.inputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onChoice)
-        ui.outputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onChoice)
+        for selector in self.selectors().values():
+            selector.connect("currentNodeChanged(vtkMRMLNode*)", self.onChoice)
         ui.modelCombo.connect("currentIndexChanged(int)", self.onChoice)
         ui.segmentButton.connect("clicked()", self.onSegment)
         ui.cancelButton.connect("clicked()", self.onCancel)
@@ -125,8 +129,8 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         self._updating = True
         ui, chosen = self.ui, self.parameters
-        ui.inputSelector.setCurrentNode(chosen.inputVolume)
-        ui.outputSelector.setCurrentNode(chosen.outputSegmentation)
+        for name, selector in self.selectors().items():
+            selector.setCurrentNode(getattr(chosen, name))
         for name, (combo, choices) in self.combos().items():
             model_choice.fill(combo, choices, getattr(chosen, name))
         model = ui.modelCombo.currentData
@@ -139,8 +143,9 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._updating or self.parameters is None:
             return
         self._updating = True
-        ui, chosen = self.ui, self.parameters
-        chosen.inputVolume, chosen.outputSegmentation = ui.inputSelector.currentNode(), ui.outputSelector.currentNode()
+        chosen = self.parameters
+        for name, selector in self.selectors().items():
+            setattr(chosen, name, selector.currentNode())
         for name, (combo, _choices) in self.combos().items():
             setattr(chosen, name, combo.currentData)
         self._updating = False

@@ -44,7 +44,13 @@ def run(task: str, volume: Volume, options: SegmentOptions | None = None, progre
     """Do a task ("auto", "ap", "ct", "fracture") on an image. Raises a SpineError; the image is never changed."""
     options = options or SegmentOptions()
     options.validate()
-    return TASKS[choose(volume, task)](volume, options, progress)
+    chosen = choose(volume, task)
+    if options.vertebrae is not None and chosen != ct_fracture.NAME:
+        raise InputError(
+            f'The task "{chosen}" takes no given vertebrae.',
+            f'Leave them out, or choose the task "{ct_fracture.NAME}".',
+        )
+    return TASKS[chosen](volume, options, progress)
 
 
 def check_name(task: str) -> None:

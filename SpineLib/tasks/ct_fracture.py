@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """CT -> vertebrae with their fractures: where the bone is broken, how probable that is, how much height is lost.
 
-The vertebrae are found as in `ct_spine`. A network then marks fractured bone within them; what it marks and the loss of
-height against the neighbors together make a vertebra's probability.
+The vertebrae are found as in `ct_spine`, or given. A network then marks fractured bone within them; what it marks and
+the loss of height against the neighbors together make a vertebra's probability.
 """
 
 from dataclasses import replace
@@ -15,11 +15,13 @@ from SpineLib.core.progress import Progress, part_of, silent
 from SpineLib.core.result import Fracture, Measurement, SpineResult, Vertebra
 from SpineLib.core.volume import Volume
 from SpineLib.tasks.ct_spine import find, result_of
+from SpineLib.tasks.given_vertebrae import take
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.scan_image import ScanImage
 from SpineLib.tasks.scan_measuring import measured
 from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.stopwatch import Stopwatch
+from SpineLib.tasks.vertebra_owners import owners_on_grid
 
 if TYPE_CHECKING:
     from SpineLib.inference.scan_grid import ScanGrid
@@ -41,13 +43,16 @@ fractured, where the model brings none of its own."""
 def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent) -> SpineResult:
     """Segment and name the vertebrae of a scan and find, mark and grade their fractures.
 
-    Returns what `ct_spine` returns, each vertebra with its `fracture`. Raises InputError for an unusable scan,
-    ModelError and ResourceError for model and machine.
+    Returns what `ct_spine` returns, each vertebra with its `fracture`. Raises InputError for an unusable scan and for
+    given vertebrae that are not of this scan, ModelError and ResourceError for model and machine.
     """
     watch = Stopwatch(progress)
     # First, so that an unknown model is told before the work.
     model = ScanModel.for_task(NAME, options.model, options)
-    found = replace(find(volume, None, options, watch, part_of(progress, 0.0, 0.6)), model=model)
+    if options.vertebrae is None:
+        found = replace(find(volume, None, options, watch, part_of(progress, 0.0, 0.6)), model=model)
+    else:
+        found = take(volume, options, model, watch, progress)
     measurements: tuple[Measurement, ...] = ()
     vertebrae = found.vertebrae
     if vertebrae:
@@ -72,7 +77,7 @@ def mark_fractures(
 
     from SpineLib.inference.scan_networks import find_fractures
 
-    grid, owners = _owners(scan, vertebrae, model.spacing_mm)
+    grid, owners = owners_on_grid(scan, vertebrae, model.spacing_mm, 2 * MARGIN_MM)
     near = ndimage.distance_transform_edt(owners == 0, model.spacing_mm) <= MARGIN_MM
     found = find_fractures(
         model.bundle.network, scan.on(grid), near, model.window, model.device, progress, model.change
@@ -86,32 +91,6 @@ def mark_fractures(
         marks.append(Measurement("fracture_mark", mark, "", (each.level,), method))
         marked.append(replace(each, fracture=_fracture(scan, each, shares, mark, grid, measurements, calibration)))
     return tuple(marked), tuple(marks)
-
-
-def _owners(scan: ScanImage, vertebrae: tuple[Vertebra, ...], spacing_mm: float) -> "tuple[ScanGrid, np.ndarray]":
-    """A grid around the vertebrae, and on it the number, from 1, of the vertebra that each voxel belongs to."""
-    from SpineLib.inference.scan_grid import grid_around, labels_on
-
-    affine = _affine(scan)
-    corners = [_corners(each.mask) @ affine[:3, :3].T + affine[:3, 3] for each in vertebrae]
-    grid = grid_around(np.concatenate(corners), spacing_mm, 2 * MARGIN_MM)
-    owners = np.zeros(grid.shape, np.uint8)
-    for number, each in enumerate(vertebrae, 1):
-        box, inside = labels_on(grid, each.mask, affine)
-        owners[box][inside] = number
-    return grid, owners
-
-
-def _corners(mask: Mask) -> np.ndarray:
-    low = np.array(mask.origin)
-    ends = np.stack([low, low + np.array(mask.box.shape) - 1])
-    return np.stack(np.meshgrid(*ends.T, indexing="ij"), -1).reshape(-1, 3)
-
-
-def _affine(scan: ScanImage) -> np.ndarray:
-    from SpineLib.io.itk import affine_of
-
-    return affine_of(scan.image)
 
 
 def _fracture(

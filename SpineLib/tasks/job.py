@@ -75,20 +75,26 @@ def check(job: Job) -> None:
     if Path(job.name).name != job.name or job.name in ("", ".", ".."):
         raise InputError(f"{job.name!r} is not a name for a result.", "Give a plain file name without a folder.")
     check_originals_stay([job])
+    if job.options.vertebrae is not None:
+        from SpineLib.io.labeled_spine import check_file
+
+        check_file(Path(job.options.vertebrae))
     for path in job.files.values():
         if path.is_dir():
             raise InputError(f"{path.name} in the output folder is a folder.", "Choose another output folder.")
 
 
 def check_originals_stay(jobs: Sequence[Job]) -> None:
-    """Raise InputError where a result would replace an image that is to be read."""
+    """Raise InputError where a result would replace an image or a segmentation that is to be read."""
     images = {_identity(job.image) for job in jobs} - {None}
+    given = {_identity(Path(job.options.vertebrae)) for job in jobs if job.options.vertebrae} - {None}
     for job in jobs:
         for path in job.files.values():
-            if _identity(path) in images:
-                raise InputError(
-                    f"The result {path.name} would replace the image itself.", "Choose another output folder."
-                )
+            for originals, what in ((images, "image itself"), (given, "given vertebrae")):
+                if _identity(path) in originals:
+                    raise InputError(
+                        f"The result {path.name} would replace the {what}.", "Choose another output folder."
+                    )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -2,10 +2,12 @@
 """Where a result came from: enough to make it again, nothing about the patient."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from SpineLib import __version__
 from SpineLib.core.volume import Volume
+from SpineLib.io.digest import digest_of
 from SpineLib.tasks.looking import Looker
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.scan_model import ScanModel
@@ -16,6 +18,7 @@ def provenance(
 ) -> dict[str, Any]:
     """Software, model, machine, options, seconds per step and the input's own identifiers."""
     metadata = looker.bundle.metadata
+    given = None if options.vertebrae is None else Path(options.vertebrae)
     return {
         "software": f"SpineLib {__version__}",
         "model": {
@@ -27,7 +30,9 @@ def provenance(
         "device": looker.device.name,
         "precision": looker.device.precision,
         "device_note": looker.device.note,
-        "options": asdict(options),
+        # The name alone: folders may be named after patients.
+        "options": {**asdict(options), "vertebrae": given and given.name},
         "seconds": seconds,
+        **({} if given is None else {"vertebrae": {"path": given.name, "sha256": digest_of(given)}}),
         "input": {"view": volume.view, "spacing_known": volume.spacing_known, **volume.source},
     }

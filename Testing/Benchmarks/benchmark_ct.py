@@ -5,7 +5,8 @@
 
 Times a synthetic trunk through the whole task, its steps, and the vertebra network alone: ours near the spine only,
 MONAI's over the whole volume. Prints seconds, peak memory and the share of equal labels within the spine. Each part
-runs in a process of its own, so that peaks do not add up. `--length` plots seconds against the length of the scan.
+runs in a process of its own, so that peaks do not add up. `--length` measures windows and seconds against the length
+of the spine and the volume of the scan instead, and draws them: `ct-cost.png`.
 """
 
 import argparse
@@ -18,13 +19,15 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from ct_cost import Trunk, draw_cost, measure_cost
 
 SPACING_MM = (0.8, 0.8, 1.0)
 SEED = 77
 
 
-def trunk(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+def trunk(shape: tuple[int, int, int]) -> Trunk:
     """A synthetic trunk of that shape: made at twice the spacing and enlarged, for the generator's sake."""
+    from SpineLib.core.anatomy import DISC
     from SpineLib.synthesis.ct.case import make_case
     from SpineLib.synthesis.ct.options import CtOptions
 
@@ -34,10 +37,13 @@ def trunk(shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
         shape=half, spacing_mm=spacing, tilt_deg=0.0, level="T11", variant="usual", randomized=False, implants=False
     )
     case = make_case(SEED, options)
-    voxels = case.voxels.repeat(2, 0).repeat(2, 1).repeat(2, 2)[: shape[0], : shape[1], : shape[2]]
+    voxels, spine = (
+        array.repeat(2, 0).repeat(2, 1).repeat(2, 2)[: shape[0], : shape[1], : shape[2]]
+        for array in (case.voxels, (case.labels > 0) & (case.labels != DISC.code))
+    )
     affine = case.affine @ np.diag([0.5, 0.5, 0.5, 1.0])
     affine[:3, 3] = case.affine[:3, 3] - 0.5 * affine[:3, :3].sum(axis=1)
-    return np.asfortranarray(voxels), affine
+    return Trunk(np.asfortranarray(voxels), spine, affine)
 
 
 def whole_task(task: str, shape: tuple[int, int, int]) -> dict:
@@ -45,7 +51,7 @@ def whole_task(task: str, shape: tuple[int, int, int]) -> dict:
     from SpineLib import tasks
     from SpineLib.core.volume import Volume
 
-    voxels, affine = trunk(shape)
+    voxels, _, affine = trunk(shape)
     before = peak_gb()
     volume = Volume(voxels, affine, "ct")
     seconds = []
@@ -71,7 +77,7 @@ def engine(ours: bool, shape: tuple[int, int, int], folder: Path) -> dict:
     from SpineLib.tasks.scan_image import scan_image
     from SpineLib.tasks.scan_model import ScanModel
 
-    voxels, affine = trunk(shape)
+    voxels, _, affine = trunk(shape)
     scan = scan_image(Volume(voxels, affine, "ct"))
     model = ScanModel.for_task("ct", None, SegmentOptions())
     localizer = ScanModel.for_task("ct_localizer", None, SegmentOptions())
@@ -123,6 +129,11 @@ def agreement(folder: Path) -> dict:
     return {"equal_within_our_spine": float((ours == monai)[near].mean()), "voxels": int(near.sum())}
 
 
+def cost(task: str, shape: tuple[int, int, int]) -> dict:
+    """Windows and seconds of a task, see `ct_cost`."""
+    return measure_cost(task, trunk(shape))
+
+
 def peak_gb() -> float:
     scale = 1 if sys.platform == "darwin" else 1024
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e9, 3)
@@ -138,16 +149,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", choices=["ct", "fracture"], default="ct")
     parser.add_argument("--size", type=int, nargs=3, default=(512, 512, 600))
-    parser.add_argument("--length", action="store_true", help="whole task against the scan's length and width")
+    parser.add_argument("--length", action="store_true", help="cost against the spine's length and the scan's volume")
     parser.add_argument("-o", "--output", type=Path, default=Path("benchmark-ct"))
     asked = parser.parse_args()
     asked.output.mkdir(parents=True, exist_ok=True)
     shape = tuple(asked.size)
     report: dict = {"shape": shape, "task": asked.task}
     if asked.length:
-        sizes = [(shape[0], shape[1], length) for length in (150, 300, 450, 600)]
-        sizes += [(width, width, 300) for width in (256, 384)]
-        report["by_size"] = {"x".join(map(str, size)): apart(whole_task, asked.task, size)["warm_s"] for size in sizes}
+        report["cost"] = apart(cost, asked.task, shape)
+        draw_cost(report["cost"], asked.output / "ct-cost.png")
     else:
         report["task_run"] = apart(whole_task, asked.task, shape)
         report["engine_ours"] = apart(engine, True, shape, asked.output)

@@ -75,3 +75,32 @@ def add_scan(case: SyntheticCT | None = None, name: str = "CT") -> Any:
 
     case = case or synthetic_case()
     return slicer.util.addVolumeFromArray(case.voxels.transpose(2, 1, 0), case.affine, name)
+
+
+def add_vertebrae(
+    case: SyntheticCT | None = None, called: str = "{}", levels: tuple[str, ...] = (), name: str = "Vertebrae"
+) -> Any:
+    """The true vertebrae as a segmentation node, one labelmap for all as Slicer keeps what does not overlap.
+
+    called: how the segments are called, with {} for the level. levels: only these, () for all.
+    """
+    import slicer
+    import vtk
+    from vtk.util.numpy_support import numpy_to_vtk
+
+    case = case or synthetic_case()
+    image = slicer.vtkOrientedImageData()
+    image.SetDimensions(case.labels.shape)
+    image.SetImageToWorldMatrix(slicer.util.vtkMatrixFromArray(case.affine))
+    values = case.labels.transpose(2, 1, 0).ravel()
+    image.GetPointData().SetScalars(numpy_to_vtk(values, deep=True, array_type=vtk.VTK_UNSIGNED_CHAR))
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node.GetSegmentation().SetSourceRepresentationName("Binary labelmap")
+    for anatomy in VERTEBRAE:
+        if (case.labels == anatomy.code).any() and (not levels or anatomy.name in levels):
+            segment = slicer.vtkSegment()
+            segment.SetName(called.format(anatomy.name))
+            segment.SetLabelValue(anatomy.code)
+            segment.AddRepresentation("Binary labelmap", image)
+            node.GetSegmentation().AddSegment(segment, f"Segment_{anatomy.code}")
+    return node

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scan_fixtures import BROKEN, UNSURE_OF, add_scan, true_result, upright_case
+from scan_fixtures import BROKEN, UNSURE_OF, add_scan, add_vertebrae, true_result, upright_case
 from scene_fixtures import add_film
 
 from SpineLib.core.errors import Cancelled, InputError, SpineError
 from SpineLib.models import catalogue
+from SpineLib.tasks.given_vertebrae import GIVEN
 
 pytest_plugins = ["scene_fixtures"]
 LEVEL, PROBABILITY, GRADE, LOSS = 0, 1, 2, 6
@@ -100,6 +101,36 @@ def test_device_is_kept_in_the_scene_and_passed_on(panel: Any, monkeypatch: pyte
     assert asked[0]["device"] == "cpu"
 
 
+def test_given_vertebrae_are_kept_in_the_scene_and_passed_on(panel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_scan()
+    given = add_vertebrae()
+    panel.enter()
+    assert panel.ui.vertebraeSelector.currentNode() is None
+    panel.ui.vertebraeSelector.setCurrentNode(given)
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(panel.logic, "startTask", lambda *passed: asked.append(passed))
+    panel.begin()
+    assert panel.logic.getParameterNode().GetNodeReference("Vertebrae") is given
+    assert asked[0][-1] is given
+    panel.ui.vertebraeSelector.setCurrentNode(None)
+    panel.begin()
+    assert asked[1][-1] is None
+
+
+def test_the_result_may_not_replace_the_given_vertebrae(panel: Any) -> None:
+    volume, given = add_scan(), add_vertebrae()
+    panel.enter()
+    panel.ui.vertebraeSelector.setCurrentNode(given)
+    assert panel.ui.segmentButton.enabled and not panel.ui.problemLabel.visible
+    panel.ui.outputSelector.setCurrentNode(given)
+    assert not panel.ui.segmentButton.enabled
+    assert (
+        panel.ui.problemLabel.text == "The result would replace the given vertebrae Vertebrae. Choose another output."
+    )
+    with pytest.raises(InputError, match="would replace the given vertebrae"):
+        panel.logic.segmentFractures(volume, given, given)
+
+
 def test_the_most_suspicious_vertebra_comes_first(filled: Any) -> None:
     assert cells(filled, LEVEL)[0] == BROKEN
     assert cells(filled, PROBABILITY)[0] == "97 %"
@@ -186,6 +217,26 @@ def test_one_click_names_the_vertebrae_and_marks_the_fracture(working: Any, qt_h
     assert node.GetSegmentation().ContainsRepresentation("Closed surface")
     assert node.GetSegmentation().GetSegment("Fracture L2") is not None
     assert volume.GetImageData().GetDimensions() == upright_case().voxels.shape
+
+
+@needs_models
+def test_given_vertebrae_are_those_of_the_result(working: Any, qt_host: Any) -> None:
+    add_scan(upright_case())
+    given = add_vertebrae(upright_case(), "vertebrae_{}", ("L1", "L2", "L3"))
+    changed = given.GetSegmentation().GetMTime()
+    working.enter()
+    working.ui.vertebraeSelector.setCurrentNode(given)
+    working.ui.segmentButton.click()
+    qt_host.wait_until(lambda: not working.isRunning, 300)
+    assert qt_host.user.seen == []
+    assert [vertebra.level for vertebra in working.result.vertebrae] == ["L1", "L2", "L3"]
+    for vertebra in working.result.vertebrae:
+        truth = upright_case().labels == {"L1": 20, "L2": 21, "L3": 22}[vertebra.level]
+        assert np.array_equal(vertebra.mask.to_array(), truth)
+    assert working.rows[0].level == "L2" and all(row.posterior_mm for row in working.rows)
+    assert GIVEN in working.ui.warningsLabel.text
+    assert working.ui.outputSelector.currentNode() is not given
+    assert given.GetSegmentation().GetMTime() == changed
 
 
 @needs_models

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Vertebrae of a scan on a network's grid: which voxel belongs to which."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from SpineLib.core.mask import Mask
+from SpineLib.core.result import Vertebra
+from SpineLib.tasks.scan_image import ScanImage
+
+if TYPE_CHECKING:
+    from SpineLib.inference.scan_grid import ScanGrid
+
+
+def owners_on_grid(
+    scan: ScanImage, vertebrae: Sequence[Vertebra], spacing_mm: float, margin_mm: float
+) -> "tuple[ScanGrid, np.ndarray]":
+    """A grid around the vertebrae, and on it the number, from 1, of the vertebra that each voxel belongs to."""
+    from SpineLib.inference.scan_grid import grid_around, labels_on
+    from SpineLib.io.itk import affine_of
+
+    affine = affine_of(scan.image)
+    corners = [_corners(each.mask) @ affine[:3, :3].T + affine[:3, 3] for each in vertebrae]
+    grid = grid_around(np.concatenate(corners), spacing_mm, margin_mm)
+    owners = np.zeros(grid.shape, np.uint8)
+    for number, each in enumerate(vertebrae, 1):
+        box, inside = labels_on(grid, each.mask, affine)
+        owners[box][inside] = number
+    return grid, owners
+
+
+def _corners(mask: Mask) -> np.ndarray:
+    low = np.array(mask.origin)
+    ends = np.stack([low, low + np.array(mask.box.shape) - 1])
+    return np.stack(np.meshgrid(*ends.T, indexing="ij"), -1).reshape(-1, 3)
