@@ -49,6 +49,11 @@ class VertebraVoxels:
         return VertebraVoxels(np.where(there, other.parts, self.parts), *both)
 
 
+def no_levels(shape: Size) -> CoarseLevels:
+    """The answer where nothing is known."""
+    return CoarseLevels(np.zeros(shape, bool), np.full(shape, -1, np.int32), np.zeros((0, len(LEVELS)), np.float16))
+
+
 def find_levels(
     network: nn.Module, voxels_hu: np.ndarray, window: Size, device: Device, progress: Progress, changed: Change
 ) -> CoarseLevels:

@@ -26,6 +26,8 @@ SIDE_MM = 50.0
 STEP_MM, TUBE_MM, MOST_STEPS = 75.0, 40.0, 12
 """How far it looks on from an end of the row at a time, how far to each side, and how often: a spine that the
 localizer saw in part only is followed to its end."""
+LARGEST_MM3 = 30e6
+"""Images other than CT are looked at everywhere up to this size: a long spine's MRI has 24 liters."""
 LINE_MM = 60.0
 """Pieces of spine farther than this from all others belong to no spine."""
 
@@ -54,12 +56,18 @@ class FineSpine:
 
 
 def localize(scan: ScanImage, model: ScanModel, progress: Progress) -> CoarseSpine:
-    """The spine on the whole scan, on the localizer's coarse grid."""
+    """The spine on the whole scan, on the localizer's coarse grid.
+
+    Brightness tells the localizer more than form, so it is not asked about other images than CT: there the spine may be
+    anywhere, and nothing is known of its levels.
+    """
     from SpineLib.inference.scan_grid import grid_over
-    from SpineLib.inference.scan_networks import find_levels
+    from SpineLib.inference.scan_networks import find_levels, no_levels
     from SpineLib.io.itk import affine_of
 
     grid = grid_over(scan.image.GetSize(), affine_of(scan.image), model.spacing_mm)
+    if not scan.is_hu and np.prod(grid.shape) * grid.spacing_mm**3 <= LARGEST_MM3:
+        return CoarseSpine(grid, no_levels(grid.shape), np.ones(grid.shape, bool))
     values = scan.on(grid)
     levels = find_levels(model.bundle.network, values, model.window, model.device, progress, model.change)
     return CoarseSpine(grid, levels, _connected(levels.spine, grid.spacing_mm))
