@@ -13,8 +13,9 @@ NEAREST_MM, FARTHEST_MM = 7.0, 85.0
 """From center to center. Two missed lumbar vertebrae fit between the farthest."""
 STEEPEST = 0.5
 """Least part of the way that leads downward: less than 60 degrees off the body's long axis."""
-FAR_COST = 0.35
-"""What a missed vertebra costs, in mean weights."""
+FAR_COST = 1.0
+"""What a gap of two usual distances costs, in weights of the surest vertebra: one that is seen is worth it, a speck that
+only the fine network sees is not."""
 
 
 def weightiest_row(centers_mm: np.ndarray, weights: Sequence[float]) -> list[int]:
@@ -25,11 +26,11 @@ def weightiest_row(centers_mm: np.ndarray, weights: Sequence[float]) -> list[int
     count = len(centers_mm)
     if not count:
         return []
-    usual = float(np.mean(weights))
+    surest = float(np.max(weights))
     best, came = np.array(weights, float), np.full(count, -1)
     for lower in range(count):
         for upper in range(lower):
-            cost = _cost(centers_mm[upper] - centers_mm[lower], usual)
+            cost = _cost(centers_mm[upper] - centers_mm[lower], surest)
             if cost is not None and best[upper] + weights[lower] - cost > best[lower]:
                 best[lower], came[lower] = best[upper] + weights[lower] - cost, upper
     row = [int(best.argmax())]
@@ -38,9 +39,9 @@ def weightiest_row(centers_mm: np.ndarray, weights: Sequence[float]) -> list[int
     return row[::-1]
 
 
-def _cost(way_mm: np.ndarray, usual_weight: float) -> float | None:
+def _cost(way_mm: np.ndarray, surest_weight: float) -> float | None:
     """Of going from one center to the next below; None where a spine cannot go that way."""
     distance = float(np.linalg.norm(way_mm))
     if not NEAREST_MM <= distance <= FARTHEST_MM or way_mm[2] < STEEPEST * distance:
         return None
-    return FAR_COST * usual_weight * max(0.0, distance / 45.0 - 1.0)
+    return FAR_COST * surest_weight * max(0.0, distance / 45.0 - 1.0)

@@ -28,9 +28,8 @@ KINDS: tuple[tuple[tuple[str, ...], float], ...] = (
 )
 """Levels of each kind of spine from the head downward, and how common it is."""
 MOST_VERTEBRAE = max(len(levels) for levels, _ in KINDS)
-TRUST, VOICES = 0.7, 6
-"""The localizer errs alike about neighbors, so their evidence counts less than if each spoke for itself, and that of a
-long row no more than that of so many."""
+TRUST = 0.7
+"""The localizer errs alike about neighbors, so their evidence counts less than if each spoke for itself."""
 LEAST = 0.003
 """No level is ruled out by its looks alone."""
 REGION_LEAST = 0.003
@@ -112,12 +111,11 @@ def _name(level: str, marginal: np.ndarray) -> Name:
 
 def _evidence(looks: Sequence[Looks], levels: tuple[str, ...]) -> np.ndarray:
     """`(n, levels of this kind of spine)`: how much speaks for each level."""
-    trust = TRUST * min(1.0, VOICES / len(looks))
     places = [LEVELS.index(level) for level in levels]
     regions = [REGIONS.index(level[0]) for level in levels]
     afar = np.stack([each.levels[places] for each in looks])
     near = np.stack([each.regions[regions] for each in looks])
-    return (afar + LEAST) ** trust * (near + REGION_LEAST)
+    return (afar + LEAST) ** TRUST * (near + REGION_LEAST)
 
 
 def _skips(centers_mm: np.ndarray) -> np.ndarray:

@@ -187,7 +187,7 @@ def test_ribs_and_sacrum_count_what_the_localizer_cannot(kind: int) -> None:
     """From afar every one looks as if the spine were the usual one, read upward from the sacrum."""
     levels = list(KINDS[kind][0])[-8:]
     usual = USUAL[-len(levels) :]
-    pairs = zip(seen(usual, spread=1.5), seen(levels, near=True), strict=True)
+    pairs = zip(seen(usual, spread=2.5), seen(levels, near=True), strict=True)
     names = name_vertebrae([Looks(far.levels, near.regions) for far, near in pairs], line(len(levels)), on_sacrum=True)
     if KINDS[kind][0][-6] == "T13":
         # Nothing but the count from the neck tells a thirteenth pair of ribs from a twelfth.
@@ -198,6 +198,6 @@ def test_ribs_and_sacrum_count_what_the_localizer_cannot(kind: int) -> None:
 
 def test_the_step_from_ribs_to_loin_settles_what_looks_one_level_off() -> None:
     levels = USUAL[14:22]
-    assert [name.level for name in name_vertebrae(seen(levels, error=0.9), line(8), False)] != levels
-    found = name_vertebrae(seen(levels, error=0.9, near=True), line(8), False)
+    assert [name.level for name in name_vertebrae(seen(levels, error=0.9, spread=1.5), line(8), False)] != levels
+    found = name_vertebrae(seen(levels, error=0.9, spread=1.5, near=True), line(8), False)
     assert [name.level for name in found] == levels

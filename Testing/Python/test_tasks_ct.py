@@ -8,14 +8,18 @@ import pytest
 
 from SpineLib import tasks
 from SpineLib.core.errors import Cancelled, InputError
+from SpineLib.core.progress import silent
 from SpineLib.core.result import SpineResult
 from SpineLib.core.volume import Volume
 from SpineLib.evaluation.overlap import dice
 from SpineLib.models import catalogue
 from SpineLib.synthesis.ct.case import SyntheticCT, make_case
 from SpineLib.synthesis.ct.options import CtOptions
-from SpineLib.tasks.ct_spine import NOTHING_FOUND
-from SpineLib.tasks.scan_image import NOT_HU
+from SpineLib.tasks.ct_spine import LOCALIZER, NOTHING_FOUND
+from SpineLib.tasks.options import SegmentOptions
+from SpineLib.tasks.scan_image import NOT_HU, scan_image
+from SpineLib.tasks.scan_model import ScanModel
+from SpineLib.tasks.scan_vertebrae import localize
 
 LUMBAR = CtOptions(
     shape=(112, 112, 128),
@@ -127,6 +131,16 @@ def test_unsigned_values_are_understood() -> None:
     assert names(result) == names(lumbar_result())
     assert NOT_HU not in result.warnings
     assert dice(whole_mask(result), whole_mask(lumbar_result())) > 0.98
+
+
+def test_an_image_without_hounsfield_units_is_looked_at_everywhere() -> None:
+    options = SegmentOptions()
+    model = ScanModel.for_task(LOCALIZER, None, options)
+    gray = (900 - lumbar_case().voxels.astype(np.float32)).clip(0, 1200) / 3
+    for voxels, everywhere in ((gray, True), (lumbar_case().voxels, False)):
+        coarse = localize(scan_image(Volume(voxels, lumbar_case().affine, "ct")), model, silent)
+        assert coarse.spine.all() == everywhere
+        assert (coarse.levels.numbers >= 0).any() == (not everywhere)
 
 
 def test_a_water_phantom_has_no_spine() -> None:

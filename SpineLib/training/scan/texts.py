@@ -21,6 +21,11 @@ CHANNELS = {
 }
 
 
+def license_text(metadata: dict[str, Any]) -> str:
+    """The license by its SPDX name, and whose work the weights build on."""
+    return "\n".join([metadata["license"], *metadata.get("attribution", [])]) + "\n"
+
+
 def bundle_metadata(config: ScanConfig, real: int, last: dict[str, float]) -> dict[str, Any]:
     """The bundle's `metadata.json`; the configuration's own `metadata` comes on top."""
     scores = {
@@ -67,9 +72,10 @@ def model_card(metadata: dict[str, Any]) -> str:
     paragraphs = [
         f"# {metadata['title']}",
         f"Version {metadata['version']}. {metadata['intended_use']}",
-        f"License: {metadata['license']}.",
+        " ".join([f"License: {metadata['license']}.", *(f"{each}." for each in metadata.get("attribution", []))]),
         f"Learned from {metadata['training_data']['synthetic']['training']} synthetic scans (`spine synth ct`) and "
-        f"{metadata['training_data']['real_scans']} real ones; see `training/` for configuration, command and curves.",
+        f"{metadata['training_data']['real_scans']} real ones; see `training/` for configuration, command and curves. "
+        + metadata.get("training_note", ""),
         f"Validation: {metadata['validation']['data']}, at {metadata['validation']['resolution']}. Scores on synthetic "
         "scans say little about real ones.",
         "\n".join(["| score | mean |", "|---|---|", *rows]),
