@@ -14,8 +14,8 @@ NEAREST_MM, FARTHEST_MM = 7.0, 85.0
 STEEPEST = 0.5
 """Least part of the way that leads downward: less than 60 degrees off the body's long axis."""
 FAR_COST = 1.0
-"""What a gap of two usual distances costs, in weights of the surest vertebra: one that is seen is worth it, a speck that
-only the fine network sees is not."""
+"""What a gap of two usual distances costs, in weights of the surest vertebra: one that is seen is worth it, a speck
+that only the fine network sees is not."""
 
 
 def weightiest_row(centers_mm: np.ndarray, weights: Sequence[float]) -> list[int]:

@@ -21,7 +21,7 @@ from SpineLib.tasks.scan_image import ScanImage
 from SpineLib.tasks.scan_measuring import measured
 from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.stopwatch import Stopwatch
-from SpineLib.tasks.vertebra_owners import owners_on_grid
+from SpineLib.tasks.vertebra_owners import owners_on_grid, voxels_of_owners
 
 if TYPE_CHECKING:
     from SpineLib.inference.scan_grid import ScanGrid
@@ -84,39 +84,40 @@ def mark_fractures(
     )
     calibration = {**CALIBRATION, **model.bundle.metadata.get("calibration", {})}
     marked, marks = [], []
-    for number, each in enumerate(vertebrae, 1):
-        shares = found * (owners == number)
+    for each, where in zip(vertebrae, voxels_of_owners(owners, len(vertebrae)), strict=True):
+        shares = found[tuple(where.T)].astype(np.float32)
         mark = mark_of(shares, model.spacing_mm**3)
         method = f"mean probability of the {BRIGHTEST_MM3:.0f} mm3 most surely fractured"
         marks.append(Measurement("fracture_mark", mark, "", (each.level,), method))
-        marked.append(replace(each, fracture=_fracture(scan, each, shares, mark, grid, measurements, calibration)))
+        sure = Mask.from_indices(where[shares >= calibration["threshold"]], grid.shape)
+        marked.append(replace(each, fracture=_fracture(scan, each.level, sure, mark, grid, measurements, calibration)))
     return tuple(marked), tuple(marks)
 
 
 def _fracture(
     scan: ScanImage,
-    vertebra: Vertebra,
-    shares: np.ndarray,
+    level: str,
+    sure: Mask,
     mark: float,
     grid: "ScanGrid",
     measurements: tuple[Measurement, ...],
     calibration: dict[str, float],
 ) -> Fracture:
-    """shares: float `(I, J, K)`, probability of fractured bone on the grid, 0 outside the vertebra."""
+    """sure: where the network is sure of fractured bone, on the grid."""
     from SpineLib.inference.scan_grid import mask_on
 
-    grade, kind, loss = _grade(vertebra.level, measurements)
+    grade, kind, loss = _grade(level, measurements)
     probability = probability_of(mark, loss or 0.0, calibration)
-    inside = shares >= calibration["threshold"]
-    if probability < LEAST_PROBABILITY or inside.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
-        inside = np.zeros_like(inside)
-    return Fracture(mask_on(scan.image, Mask.from_array(inside), grid), round(probability, 4), grade, kind)
+    if probability < LEAST_PROBABILITY or sure.box.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
+        sure = Mask.from_indices(np.zeros((0, 3), int), grid.shape)
+    return Fracture(mask_on(scan.image, sure, grid), round(probability, 4), grade, kind)
 
 
 def mark_of(shares: np.ndarray, voxel_mm3: float) -> float:
-    """Mean probability over the brightest part of a vertebra, 0..1."""
-    count = min(shares.size, max(1, round(BRIGHTEST_MM3 / voxel_mm3)))
-    return float(np.partition(shares, shares.size - count, axis=None)[-count:].astype(np.float32).mean())
+    """Mean probability over the brightest part of a vertebra, 0..1; of a smaller one the rest counts as whole."""
+    count = max(1, round(BRIGHTEST_MM3 / voxel_mm3))
+    brightest = np.partition(shares, len(shares) - count)[-count:] if len(shares) > count else shares
+    return float(brightest.sum(dtype=np.float64) / count)
 
 
 def probability_of(mark: float, loss: float, calibration: dict[str, float]) -> float:

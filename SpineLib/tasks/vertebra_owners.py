@@ -31,6 +31,18 @@ def owners_on_grid(
     return grid, owners
 
 
+def voxels_of_owners(owners: np.ndarray, count: int) -> list[np.ndarray]:
+    """Indices `(n, 3)` of the voxels of each vertebra from 1 to `count`."""
+    from scipy import ndimage
+
+    found = []
+    for number, box in enumerate(ndimage.find_objects(owners, count), 1):
+        start = [0, 0, 0] if box is None else [part.start for part in box]
+        inside = np.zeros((0, 0, 0), bool) if box is None else owners[box] == number
+        found.append(np.argwhere(inside) + np.array(start))
+    return found
+
+
 def _corners(mask: Mask) -> np.ndarray:
     low = np.array(mask.origin)
     ends = np.stack([low, low + np.array(mask.box.shape) - 1])
