@@ -15,7 +15,7 @@ from SpineLib.training.scan.cases import TrainingScan, read_case, synthetic_scan
 from SpineLib.training.scan.config import ScanConfig, read_scan_config
 from SpineLib.training.scan.curve_picture import draw_curves
 from SpineLib.training.scan.loop import CURVES, ScanTrainer
-from SpineLib.training.scan.texts import bundle_metadata, license_text, model_card
+from SpineLib.training.scan.texts import bundle_metadata, model_card
 
 PICTURE = "curves.png"
 VALIDATION_SEED = 1
@@ -96,7 +96,7 @@ def _write(
     metadata: dict[str, Any] = bundle_metadata(config, real, notes[-1])
     data = f" --data {config.dataset}" if real else ""
     files: dict[str, str | bytes | Path] = {
-        "LICENSE": license_text(metadata),
+        "LICENSE": f"{metadata['license']}\n{metadata.get('license_note', '')}".strip() + "\n",
         "docs/README.md": model_card(metadata),
         "training/config.json": config_path,
         "training/command.txt": f"spine train config.json{data} -o OUTPUT\n",

@@ -21,11 +21,6 @@ CHANNELS = {
 }
 
 
-def license_text(metadata: dict[str, Any]) -> str:
-    """The license by its SPDX name, and whose work the weights build on."""
-    return "\n".join([metadata["license"], *metadata.get("attribution", [])]) + "\n"
-
-
 def bundle_metadata(config: ScanConfig, real: int, last: dict[str, float]) -> dict[str, Any]:
     """The bundle's `metadata.json`; the configuration's own `metadata` comes on top."""
     scores = {
@@ -72,7 +67,7 @@ def model_card(metadata: dict[str, Any]) -> str:
     paragraphs = [
         f"# {metadata['title']}",
         f"Version {metadata['version']}. {metadata['intended_use']}",
-        " ".join([f"License: {metadata['license']}.", *(f"{each}." for each in metadata.get("attribution", []))]),
+        f"License: {metadata['license']}. {metadata.get('license_note', '')}".strip(),
         f"Learned from {metadata['training_data']['synthetic']['training']} synthetic scans (`spine synth ct`) and "
         f"{metadata['training_data']['real_scans']} real ones; see `training/` for configuration, command and curves. "
         + metadata.get("training_note", ""),
