@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from SpineLib.inference.scan_grid import ScanGrid
     from SpineLib.inference.scan_networks import VertebraVoxels
     from SpineLib.labelling.instances import Instance
+    from SpineLib.labelling.naming import Name
     from SpineLib.tasks.scan_vertebrae import CoarseSpine
 
 LEAST_CONFIDENCE = 0.6
@@ -16,6 +17,9 @@ UNSEEN_WEIGHT = 0.15
 """Of a vertebra that only the fine network sees, beside 1 and more for those the localizer sees as well."""
 FRAGMENT_SHARE = 0.35
 """An atlas has half the bone of an axis; a vertebra far smaller than its neighbors is a piece of one of them."""
+LEAST_MM3 = {"C": 1600.0, "T": 4000.0, "L": 9000.0}
+"""A fifth of an adult's vertebra of the neck, chest and loin: a small child's has more. A smaller one is none, unless
+the scan's border cuts it."""
 SACRUM_NEAR_MM = 55.0
 """From the center of the lowest vertebra to the nearest point of the sacrum, at most, where the two touch."""
 LEAST_SACRUM_MM3 = 4000.0
@@ -32,6 +36,18 @@ def credible_vertebrae(voxels: "VertebraVoxels", grid: "ScanGrid", coarse: "Coar
     border = coarse_border(grid, coarse.grid)
     row = most_credible(in_one_row(without_fragments(sure, border), grid, coarse))
     return without_first_sacral(row, border, bool(row) and is_on_sacrum(_center_mm(row[-1], grid), voxels, grid))
+
+
+def without_dwarfs(
+    instances: "list[Instance]", names: "list[Name]", border: np.ndarray, spacing_mm: float
+) -> "tuple[list[Instance], list[Name]]":
+    """Without those that are far too small for what they are named. border: as in `without_fragments`."""
+    kept = [
+        (instance, name)
+        for instance, name in zip(instances, names, strict=True)
+        if len(instance.where) * spacing_mm**3 >= LEAST_MM3[name.level[0]] or border[tuple(instance.where.T)].any()
+    ]
+    return [instance for instance, _ in kept], [name for _, name in kept]
 
 
 def without_first_sacral(row: "list[Instance]", border: np.ndarray, on_sacrum: bool) -> "list[Instance]":

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from SpineLib.core.progress import Progress
-from SpineLib.tasks.credible_vertebrae import coarse_places, credible_vertebrae, is_on_sacrum
+from SpineLib.tasks.credible_vertebrae import (
+    coarse_border,
+    coarse_places,
+    credible_vertebrae,
+    is_on_sacrum,
+    without_dwarfs,
+)
 from SpineLib.tasks.scan_image import ScanImage
 from SpineLib.tasks.scan_model import ScanModel
 
@@ -98,7 +104,9 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
         voxels = voxels.joined(look(more), more)
         seen |= more
         found = credible_vertebrae(voxels, grid, coarse)
-    return FineSpine(grid, voxels, found, _names(found, voxels, grid, coarse))
+    names = _names(found, voxels, grid, coarse)
+    border = coarse_border(grid, coarse.grid)
+    return FineSpine(grid, voxels, *without_dwarfs(found, names, border, grid.spacing_mm))
 
 
 def beyond_ends(instances: "list[Instance]", grid: "ScanGrid") -> np.ndarray:

@@ -5,10 +5,11 @@ import numpy as np
 
 from SpineLib.inference.scan_grid import ScanGrid
 from SpineLib.labelling.instances import Instance
-from SpineLib.labelling.naming import MOST_VERTEBRAE
+from SpineLib.labelling.naming import MOST_VERTEBRAE, Name
 from SpineLib.tasks.credible_vertebrae import (
     coarse_border,
     most_credible,
+    without_dwarfs,
     without_first_sacral,
     without_fragments,
 )
@@ -34,6 +35,15 @@ def test_a_vertebra_that_the_border_cuts_may_be_small() -> None:
     border = coarse_border(GRID, ScanGrid((12, 12, 36), 5.0, np.zeros(3)))
     assert border[:, :, -1].all() and not border[20, 20, 60]
     assert without_fragments(row, border) == row
+
+
+def test_a_vertebra_far_too_small_for_its_name_is_left_out_unless_the_border_cuts_it() -> None:
+    border = coarse_border(GRID, ScanGrid((12, 12, 36), 5.0, np.zeros(3)))
+    row = [vertebra(112, 700), vertebra(80, 700), vertebra(40, 3000)]
+    for level, kept in (("L1", [row[0], row[2]]), ("T8", [row[0], row[2]]), ("C5", row)):
+        names = [Name(level, 0.9, None)] * 3
+        found, told = without_dwarfs(row, names, border, GRID.spacing_mm)
+        assert found == kept and len(told) == len(kept)
 
 
 def test_a_lone_vertebra_is_kept() -> None:
