@@ -8,7 +8,7 @@ import numpy as np
 from SpineLib.synthesis.ct.shaped import Looks, sample
 from SpineLib.synthesis.curve import Pose
 from SpineLib.synthesis.pelvis import femur
-from SpineLib.synthesis.projection import Placed, Solid
+from SpineLib.synthesis.projection import Placed
 from SpineLib.synthesis.shapes.store import HIPS, SACRUM
 from SpineLib.synthesis.solids import CORTICAL, EDGE, TRABECULAR, layers
 from SpineLib.synthesis.vertebra import SIDES
@@ -48,7 +48,7 @@ class ShapedBone:
 class Carved:
     """What a solid leaves of itself `JOINT_MM` away from another one, which is `placed` in its frame."""
 
-    solid: Solid
+    solid: ShapedBone
     placed: Placed
 
     @property
