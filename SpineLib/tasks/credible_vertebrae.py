@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 LEAST_CONFIDENCE = 0.6
 UNSEEN_WEIGHT = 0.15
 """Of a vertebra that only the fine network sees, beside 1 and more for those the localizer sees as well."""
+LEAST_SEEN = 0.05
+"""Share of a vertebra that the localizer, too, takes for spine; a row in which none has so much is no spine."""
 FRAGMENT_SHARE = 0.35
 """An atlas has half the bone of an axis; a vertebra far smaller than its neighbors is a piece of one of them."""
 LEAST_MM3 = {"C": 1600.0, "T": 4000.0, "L": 9000.0}
@@ -70,11 +72,13 @@ def in_one_row(instances: "list[Instance]", grid: "ScanGrid", coarse: "CoarseSpi
     centers = grid.points(np.array([instance.center for instance in instances]))
     # A large vertebra speaks for itself no more than a middling one: the row is about their number.
     most = float(np.median([len(instance.where) for instance in instances]))
+    seen = [_seen_share(instance, grid, coarse) for instance in instances]
     weights = [
-        min(len(instance.where), most) * instance.confidence * (UNSEEN_WEIGHT + _seen_share(instance, grid, coarse))
-        for instance in instances
+        min(len(instance.where), most) * instance.confidence * (UNSEEN_WEIGHT + share)
+        for instance, share in zip(instances, seen, strict=True)
     ]
-    return [instances[number] for number in weightiest_row(centers, weights)]
+    row = weightiest_row(centers, weights)
+    return [instances[number] for number in row] if max(seen[number] for number in row) >= LEAST_SEEN else []
 
 
 def _seen_share(instance: "Instance", grid: "ScanGrid", coarse: "CoarseSpine") -> float:

@@ -28,6 +28,6 @@ def test_every_vertebra_of_the_abdomen_has_its_name(abdomen: SpineResult) -> Non
     assert np.mean(list(scores.values())) > 0.7, scores
 
 
-def test_hardly_anything_is_invented_on_a_heart() -> None:
+def test_nothing_is_invented_on_a_heart() -> None:
     result = tasks.run("ct", io.read(DATA / "cardiac_ct_crop_1.5mm.nii.gz"))
-    assert len(result.vertebrae) <= 6
+    assert result.is_empty

@@ -4,16 +4,18 @@
 import numpy as np
 
 from SpineLib.inference.scan_grid import ScanGrid
+from SpineLib.inference.scan_networks import no_levels
 from SpineLib.labelling.instances import Instance
 from SpineLib.labelling.naming import MOST_VERTEBRAE, Name
 from SpineLib.tasks.credible_vertebrae import (
     coarse_border,
+    in_one_row,
     most_credible,
     without_dwarfs,
     without_first_sacral,
     without_fragments,
 )
-from SpineLib.tasks.scan_vertebrae import beyond_ends
+from SpineLib.tasks.scan_vertebrae import CoarseSpine, beyond_ends
 
 GRID = ScanGrid((40, 40, 120), 1.5, np.zeros(3))
 
@@ -44,6 +46,15 @@ def test_a_vertebra_far_too_small_for_its_name_is_left_out_unless_the_border_cut
         names = [Name(level, 0.9, None)] * 3
         found, told = without_dwarfs(row, names, border, GRID.spacing_mm)
         assert found == kept and len(told) == len(kept)
+
+
+def test_a_row_that_the_localizer_sees_nowhere_is_no_spine() -> None:
+    row = [vertebra(height, 3000) for height in (80, 50, 20)]
+    coarse_grid = ScanGrid((12, 12, 36), 5.0, np.zeros(3))
+    for seen, kept in ((0, []), (30, row)):
+        spine = np.zeros(coarse_grid.shape, bool)
+        spine[:, :, :seen] = True
+        assert in_one_row(row, GRID, CoarseSpine(coarse_grid, no_levels(coarse_grid.shape), spine)) == kept
 
 
 def test_a_lone_vertebra_is_kept() -> None:
