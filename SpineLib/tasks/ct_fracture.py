@@ -29,13 +29,11 @@ if TYPE_CHECKING:
 NAME = "fracture"
 MARGIN_MM = 6.0
 """The network sees this much around the vertebrae."""
-BRIGHTEST_MM3 = 400.0
-"""A vertebra is judged by the mean over this much of its bone where the network is surest: a small cleft counts."""
 LEAST_FRACTURE_MM3 = 60.0
 """Smaller marks are left out."""
 LEAST_PROBABILITY = 0.3
 """In a vertebra that is most probably whole nothing is marked."""
-CALIBRATION = {"mark": 6.0, "loss": 6.0, "intercept": -4.5, "threshold": 0.5}
+CALIBRATION = {"mark": 6.0, "loss": 7.0, "intercept": -4.0, "threshold": 0.5}
 """Logistic weights of the mark (0..1) and the lost height (0..1), and the network's answer from which on bone counts as
 fractured, where the model brings none of its own."""
 
@@ -86,10 +84,11 @@ def mark_fractures(
     marked, marks = [], []
     for each, where in zip(vertebrae, voxels_of_owners(owners, len(vertebrae)), strict=True):
         shares = found[tuple(where.T)].astype(np.float32)
-        mark = mark_of(shares, model.spacing_mm**3)
-        method = f"mean probability of the {BRIGHTEST_MM3:.0f} mm3 most surely fractured"
+        is_sure = shares >= calibration["threshold"]
+        mark = mark_of(is_sure)
+        method = "square root of the marked share of the vertebra"
         marks.append(Measurement("fracture_mark", mark, "", (each.level,), method))
-        sure = Mask.from_indices(where[shares >= calibration["threshold"]], grid.shape)
+        sure = Mask.from_indices(where[is_sure], grid.shape)
         marked.append(replace(each, fracture=_fracture(scan, each.level, sure, mark, grid, measurements, calibration)))
     return tuple(marked), tuple(marks)
 
@@ -113,11 +112,9 @@ def _fracture(
     return Fracture(mask_on(scan.image, sure, grid), round(probability, 4), grade, kind)
 
 
-def mark_of(shares: np.ndarray, voxel_mm3: float) -> float:
-    """Mean probability over the brightest part of a vertebra, 0..1; of a smaller one the rest counts as whole."""
-    count = max(1, round(BRIGHTEST_MM3 / voxel_mm3))
-    brightest = np.partition(shares, len(shares) - count)[-count:] if len(shares) > count else shares
-    return float(brightest.sum(dtype=np.float64) / count)
+def mark_of(is_sure: np.ndarray) -> float:
+    """How much of a vertebra is marked, 0..1: the root, because a small share says much already."""
+    return float(np.sqrt(is_sure.mean())) if len(is_sure) else 0.0
 
 
 def probability_of(mark: float, loss: float, calibration: dict[str, float]) -> float:
