@@ -86,18 +86,16 @@ def name_vertebrae(looks: Sequence[Looks], centers_mm: np.ndarray, on_sacrum: bo
     marginals = np.zeros((len(looks), len(LEVELS)))
     weights, parts = [], []
     for levels, prior in KINDS:
-        own = _evidence(looks, levels)
-        if on_sacrum:
-            own[-1] *= np.where(np.arange(len(levels)) == len(levels) - 1, 1.0, OFF_THE_SACRUM)
-        score, each = _forward_backward(own, skips)
+        evidence = _evidence(looks, levels, on_sacrum)
+        score, each = _forward_backward(evidence, skips)
         weights.append(np.log(prior) + score)
-        parts.append((levels, each))
+        parts.append((levels, evidence, each))
     shares_of_kinds = np.exp(np.array(weights) - max(weights))
     shares_of_kinds /= shares_of_kinds.sum()
-    for (levels, each), share in zip(parts, shares_of_kinds, strict=True):
+    for (levels, _, each), share in zip(parts, shares_of_kinds, strict=True):
         marginals[:, [LEVELS.index(level) for level in levels]] += share * each
-    levels, each = parts[int(shares_of_kinds.argmax())]
-    best = _best_path(_evidence(looks, levels), skips, on_sacrum)
+    levels, evidence, _ = parts[int(shares_of_kinds.argmax())]
+    best = _best_path(evidence, skips)
     return [_name(levels[place], row) for place, row in zip(best, marginals, strict=True)]
 
 
@@ -109,13 +107,16 @@ def _name(level: str, marginal: np.ndarray) -> Name:
     return Name(level, float(marginal[chosen]), LEVELS[second] if others[second] > 0.001 else None)
 
 
-def _evidence(looks: Sequence[Looks], levels: tuple[str, ...]) -> np.ndarray:
+def _evidence(looks: Sequence[Looks], levels: tuple[str, ...], on_sacrum: bool) -> np.ndarray:
     """`(n, levels of this kind of spine)`: how much speaks for each level."""
     places = [LEVELS.index(level) for level in levels]
     regions = [REGIONS.index(level[0]) for level in levels]
     afar = np.stack([each.levels[places] for each in looks])
     near = np.stack([each.regions[regions] for each in looks])
-    return (afar + LEAST) ** TRUST * (near + REGION_LEAST)
+    evidence = (afar + LEAST) ** TRUST * (near + REGION_LEAST)
+    if on_sacrum:
+        evidence[-1, :-1] *= OFF_THE_SACRUM
+    return evidence
 
 
 def _skips(centers_mm: np.ndarray) -> np.ndarray:
@@ -158,13 +159,11 @@ def _forward_backward(looks: np.ndarray, skips: np.ndarray) -> tuple[float, np.n
     return logarithm, both / both.sum(axis=1, keepdims=True)
 
 
-def _best_path(looks: np.ndarray, skips: np.ndarray, on_sacrum: bool) -> list[int]:
+def _best_path(looks: np.ndarray, skips: np.ndarray) -> list[int]:
     """The single most probable reading (Viterbi)."""
     count, size = looks.shape
     with np.errstate(divide="ignore"):
         scores = np.log(looks)
-        if on_sacrum:
-            scores[-1, :-1] += np.log(OFF_THE_SACRUM)
         came = np.zeros((count, size), int)
         best = scores[0]
         for number in range(1, count):

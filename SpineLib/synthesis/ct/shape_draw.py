@@ -19,9 +19,8 @@ UNLIKE_OTHERS = ("C1", "C2")
 def draw_looks(shapes: tuple[Shape, ...], poses: list[Pose], rng: np.random.Generator) -> dict[str, Looks]:
     """By level, with sacrum and hips where shapes have them; empty for a person without real shapes.
 
-    Each region of the spine is of one source.
-
-    A level that the source lacks is made of the nearest of its region; C1 and C2 are like no other.
+    Each region of the spine is of one source. A level that the source lacks is made of the nearest of its region; C1
+    and C2 are like no other.
     """
     if rng.random() > SHAPED_SHARE:
         return {}
