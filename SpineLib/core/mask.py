@@ -66,6 +66,13 @@ class Mask:
         box[tuple((where - low).T)] = True
         return cls(box, (int(low[0]), int(low[1]), int(low[2])), shape)
 
+    def around(self, values: np.ndarray) -> np.ndarray:
+        """`values` (I, J, K) of the mask's image in its box and one voxel around that; 0 beyond the image."""
+        low, size = np.array(self.origin) - 1, np.array(self.box.shape) + 2
+        first, last = np.maximum(low, 0), np.minimum(low + size, self.shape)
+        part = values[tuple(slice(a, b) for a, b in zip(first, last, strict=True))]
+        return np.pad(part, list(zip(first - low, low + size - last, strict=True)))
+
     def to_array(self) -> np.ndarray:
         """The mask at the image's full size, bool."""
         array = np.zeros(self.shape, dtype=bool)

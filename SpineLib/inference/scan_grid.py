@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from SpineLib.core.box import corners
 from SpineLib.core.mask import Mask
 from SpineLib.inference.scan_input import LOWEST_HU
 from SpineLib.io.itk import array_of, image_of
@@ -70,7 +71,7 @@ class ScanGrid:
 
 def grid_over(shape: tuple[int, ...], affine: np.ndarray, spacing_mm: float) -> ScanGrid:
     """The grid that covers a scan of `shape` and `affine`, whichever way that lies."""
-    ends = np.stack(np.meshgrid(*[(0, size - 1) for size in shape], indexing="ij"), -1).reshape(-1, 3)
+    ends = corners(np.zeros(3), np.array(shape) - 1)
     return grid_around(ends @ affine[:3, :3].T + affine[:3, 3], spacing_mm)
 
 
@@ -103,13 +104,20 @@ def nearest_on(labels: sitk.Image, grid: ScanGrid) -> np.ndarray:
     return np.ascontiguousarray(array_of(found))
 
 
-def mask_on(image: sitk.Image, inside: Mask, grid: ScanGrid) -> Mask:
-    """A mask of a grid on the voxels of a scan: linear between the grid's voxels, half and more is in."""
+def mask_on(image: sitk.Image, inside: Mask, grid: ScanGrid, sure: np.ndarray | None = None) -> Mask:
+    """A mask of a grid on the voxels of a scan: linear between the grid's voxels, half and more is in.
+
+    sure: uint8, how surely (0 to 255) a voxel of the mask's box, or one around it (`Mask.around`), is inside. It moves
+    the border between the voxels inside and those outside, but none of them across it.
+    """
     size = image.GetSize()
     shape = (int(size[0]), int(size[1]), int(size[2]))
     if inside.is_empty:
         return Mask(np.zeros((0, 0, 0), bool), (0, 0, 0), shape)
     box = np.pad(inside.box, 1).astype(np.float32)
+    if sure is not None:
+        shares = sure / np.float32(255)
+        box = np.where(box > 0, np.maximum(shares, np.float32(0.5)), np.minimum(shares, np.float32(0.499)))
     corner = grid.points(np.array(inside.origin, float)[None] - 1)[0]
     small = ScanGrid((box.shape[0], box.shape[1], box.shape[2]), grid.spacing_mm, corner)
     window = _window(image, small)
@@ -148,8 +156,7 @@ def _region(image: sitk.Image, grid: ScanGrid) -> sitk.Image | None:
 
 def _window(image: sitk.Image, grid: ScanGrid) -> tuple[np.ndarray, np.ndarray] | None:
     """First index and size of the scan's box that holds the grid and a voxel around it; None where they miss."""
-    ends = np.stack(np.meshgrid(*[(0, size - 1) for size in grid.shape], indexing="ij"), -1).reshape(-1, 3)
-    points = grid.points(ends) * np.array([-1, -1, 1])
+    points = grid.points(corners(np.zeros(3), np.array(grid.shape) - 1)) * np.array([-1, -1, 1])
     places = np.array([image.TransformPhysicalPointToContinuousIndex(point.tolist()) for point in points])
     reach = np.ceil(grid.spacing_mm / np.array(image.GetSpacing())) + 1
     size = np.array(image.GetSize())
@@ -161,7 +168,7 @@ def _window(image: sitk.Image, grid: ScanGrid) -> tuple[np.ndarray, np.ndarray] 
 def labels_on(grid: ScanGrid, mask: Mask, affine: np.ndarray) -> tuple[tuple[slice, ...], np.ndarray]:
     """The box of the grid that a scan's mask reaches, and which of its voxels are nearest to one inside."""
     low = np.array(mask.origin)
-    ends = np.stack(np.meshgrid(*np.stack([low - 1, low + mask.box.shape]).T, indexing="ij"), -1).reshape(-1, 3)
+    ends = corners(low - 1, low + mask.box.shape)
     places = grid.indices(ends @ affine[:3, :3].T + affine[:3, 3])
     first = np.clip(np.floor(places.min(axis=0)).astype(int), 0, grid.shape)
     last = np.clip(np.ceil(places.max(axis=0)).astype(int) + 1, 0, grid.shape)

@@ -29,11 +29,13 @@ class CoarseLevels:
 
 @dataclass(frozen=True)
 class VertebraVoxels:
-    """parts: uint8 `(I, J, K)`, places in `PARTS`. The others are of the n voxels of vertebrae: where, int32 indices
-    `(n, 3)`; votes, float32 `(n, 3)`, the indices of their vertebra's center; shares, float32 `(n,)`, how sure;
-    regions, float16 `(n, 3)`, the probability of each of `REGIONS`."""
+    """parts: uint8 `(I, J, K)`, places in `PARTS`. solid: uint8 `(2, I, J, K)`, how surely (0 to 255) a voxel is of a
+    vertebra and of a body. The others are of the n voxels of vertebrae: where, int32 indices `(n, 3)`; votes, float32
+    `(n, 3)`, the indices of their vertebra's center; shares, float32 `(n,)`, how sure; regions, float16 `(n, 3)`, the
+    probability of each of `REGIONS`."""
 
     parts: np.ndarray
+    solid: np.ndarray
     where: np.ndarray
     votes: np.ndarray
     shares: np.ndarray
@@ -46,7 +48,8 @@ class VertebraVoxels:
             np.concatenate([getattr(self, each), getattr(other, each)[new]])
             for each in ("where", "votes", "shares", "regions")
         )
-        return VertebraVoxels(np.where(there, other.parts, self.parts), *both)
+        parts, solid = np.where(there, other.parts, self.parts), np.where(there, other.solid, self.solid)
+        return VertebraVoxels(parts, solid, *both)
 
 
 def no_levels(shape: Size) -> CoarseLevels:
@@ -95,27 +98,30 @@ def find_vertebrae(
     windows = plan(wanted, window, OVERLAP)
 
     def look(forward: Forward, attempt: Attempt) -> VertebraVoxels:
-        parts = np.zeros(image.shape, np.uint8)
+        parts, solid = np.zeros(image.shape, np.uint8), np.zeros((2, *image.shape), np.uint8)
         found: list[tuple[np.ndarray, ...]] = []
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
             shares = answer[: len(PARTS)].softmax(0)
             box = tuple(slice(low, low + size) for low, size in zip(start, shares.shape[1:], strict=True))
             inside_wanted = torch.from_numpy(wanted[box]).to(shares.device)
-            best = shares.argmax(0).to(torch.uint8) * (seen & inside_wanted)
+            known = seen & inside_wanted
+            best = shares.argmax(0).to(torch.uint8) * known
             parts[box] = best.cpu().numpy()
+            bone = torch.stack([shares[1] + shares[2], shares[1]]) * known
+            solid[(slice(None), *box)] = (bone * 255).to(torch.uint8).cpu().numpy()
             inside = (best == 1) | (best == 2)
             where = inside.nonzero().cpu().numpy() + np.array(start)
             _, ways, looks = answer[:, inside].split((len(PARTS), 3, len(REGIONS)))
             votes = where + ways.T.cpu().numpy() * (OFFSET_UNIT_MM / spacing_mm)
-            sure = (shares[1] + shares[2])[inside].cpu().numpy()
+            sure = bone[0][inside].cpu().numpy()
             regions = looks.softmax(0).T.half().cpu().numpy()
             found.append((where.astype(np.int32), votes.astype(np.float32), sure, regions))
 
         run(image, windows, VERTEBRA_CHANNELS, forward, attempt, take, progress)
         nothing = np.zeros((0, 3), np.float32)
         empty = (nothing.astype(np.int32), nothing, np.zeros(0, np.float32), nothing.astype(np.float16))
-        return VertebraVoxels(parts, *(np.concatenate(each) for each in zip(empty, *found, strict=True)))
+        return VertebraVoxels(parts, solid, *(np.concatenate(each) for each in zip(empty, *found, strict=True)))
 
     return carry_out(network, device, look, progress, changed, windows=True)
 

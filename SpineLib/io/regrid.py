@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
+from SpineLib.core.box import corners
 from SpineLib.core.errors import InputError
 from SpineLib.core.mask import Mask
 from SpineLib.io.itk import array_of, image_of
@@ -66,9 +67,8 @@ def _reach(mask: Mask, to_target: np.ndarray, shape: tuple[int, int, int]) -> tu
 def _bounds(mask: Mask, to_target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest fractional index that the mask's box, with its voxels' full size, reaches on a grid."""
     start = np.array(mask.origin)
-    ends = np.stack([start - 0.5, start + mask.box.shape - 0.5])
-    corners = np.stack(np.meshgrid(*ends.T, indexing="ij"), -1).reshape(-1, 3)
-    places = corners @ to_target[:3, :3].T + to_target[:3, 3]
+    ends = corners(start - 0.5, start + mask.box.shape - 0.5)
+    places = ends @ to_target[:3, :3].T + to_target[:3, 3]
     return places.min(axis=0), places.max(axis=0)
 
 

@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from scipy import ndimage
 
+from SpineLib.core.box import corners
+
 
 class Solid(Protocol):
     """A body in its own frame, inside the box `-half .. half` (mm)."""
@@ -30,6 +32,12 @@ class Placed:
     solid: Solid
     rotation: np.ndarray
     center: np.ndarray
+
+    @property
+    def corners(self) -> np.ndarray:
+        """Of the box around the solid, `(8, 3)` in mm."""
+        half = np.asarray(self.solid.half)
+        return corners(-half, half) @ self.rotation.T + self.center
 
     def within(self, rotation: np.ndarray, center: np.ndarray) -> "Placed":
         """The same solid seen from the frame in which its own parent frame is placed."""
@@ -75,8 +83,7 @@ class Camera:
 
 def add_solid(image: np.ndarray, camera: Camera, placed: Placed, step_mm: float = 1.0) -> None:
     """Add the line integral through a solid to `image` (rows, columns) in place."""
-    corners = np.array(np.meshgrid(*[(-1, 1)] * 3)).reshape(3, -1).T * placed.solid.half
-    world = corners @ placed.rotation.T + placed.center
+    world = placed.corners
     pixels = camera.project(world)
     low = np.clip(np.floor(pixels.min(axis=0)).astype(int), 0, camera.shape[::-1])
     high = np.clip(np.ceil(pixels.max(axis=0)).astype(int) + 1, 0, camera.shape[::-1])

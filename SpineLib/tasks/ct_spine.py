@@ -87,11 +87,18 @@ def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
     from SpineLib.networks.ct_channels import PARTS
 
     found = []
+    others = np.isin(fine.voxels.parts, [PARTS.index("body"), PARTS.index("posterior")])
+
+    def on_scan(mask: Mask, surely: np.ndarray) -> Mask:
+        return mask_on(image, mask, fine.grid, mask.around(surely) * ~mask.around(others))
+
     for instance, name in zip(fine.instances, fine.names, strict=True):
-        is_body = fine.voxels.parts[tuple(instance.where.T)] == PARTS.index("body")
-        whole = Mask.from_indices(instance.where, fine.grid.shape)
-        body = Mask.from_indices(instance.where[is_body], fine.grid.shape)
-        mask = mask_on(image, whole, fine.grid)
+        own = tuple(instance.where.T)
+        is_body = fine.voxels.parts[own] == PARTS.index("body")
+        whole, body = (Mask.from_indices(each, fine.grid.shape) for each in (instance.where, instance.where[is_body]))
+        others[own] = False
+        mask, body = on_scan(whole, fine.voxels.solid[0]), on_scan(body, fine.voxels.solid[1])
+        others[own] = True
         if mask.is_empty:
             continue
         center = fine.grid.points(instance.center[None])[0]
@@ -102,7 +109,7 @@ def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
                 mask=mask,
                 second_level=name.second,
                 landmarks={"center": tuple(round(float(each), 2) for each in center)},
-                body=mask_on(image, body, fine.grid),
+                body=body,
             )
         )
     return tuple(found)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from SpineLib.core.box import corners
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import Vertebra
 from SpineLib.tasks.scan_image import ScanImage
@@ -22,8 +23,8 @@ def owners_on_grid(
     from SpineLib.io.itk import affine_of
 
     affine = affine_of(scan.image)
-    corners = [_corners(each.mask) @ affine[:3, :3].T + affine[:3, 3] for each in vertebrae]
-    grid = grid_around(np.concatenate(corners), spacing_mm, margin_mm)
+    ends = [_corners(each.mask) @ affine[:3, :3].T + affine[:3, 3] for each in vertebrae]
+    grid = grid_around(np.concatenate(ends), spacing_mm, margin_mm)
     owners = np.zeros(grid.shape, np.uint8)
     for number, each in enumerate(vertebrae, 1):
         box, inside = labels_on(grid, each.mask, affine)
@@ -45,5 +46,4 @@ def voxels_of_owners(owners: np.ndarray, count: int) -> list[np.ndarray]:
 
 def _corners(mask: Mask) -> np.ndarray:
     low = np.array(mask.origin)
-    ends = np.stack([low, low + np.array(mask.box.shape) - 1])
-    return np.stack(np.meshgrid(*ends.T, indexing="ij"), -1).reshape(-1, 3)
+    return corners(low, low + np.array(mask.box.shape) - 1)

@@ -91,6 +91,27 @@ def test_a_mask_comes_back_to_the_scans_own_voxels(place: str) -> None:
     assert np.abs(shift).max() < 0.2
 
 
+def test_how_sure_voxels_are_moves_the_border_between_them_and_none_across() -> None:
+    """How much of each voxel a ball fills tells more of it than which voxels are its own."""
+    affine = affine_at(0.5 * np.eye(3), (48, 48, 48), np.zeros(3))
+    image = image_of(np.zeros((48, 48, 48), np.int16), affine)
+    grid = grid_around(np.array([[-12.0, -12, -12], [12, 12, 12]]), 3.0)
+    center, radius = np.array([0.4, -0.7, 0.2]), 7.0
+
+    def away(shape: tuple[int, ...], to_ras: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(coordinates(shape, to_ras) - center, axis=-1)
+
+    filled = np.clip(0.5 + (radius - away(grid.shape, grid.affine)) / 3, 0, 1)
+    ball, wanted = Mask.from_array(filled >= 0.5), away((48, 48, 48), affine) <= radius
+    plain = mask_on(image, ball, grid).to_array()
+    fine = mask_on(image, ball, grid, ball.around((filled * 255).astype(np.uint8))).to_array()
+    wrong = [(found != wanted).sum() for found in (plain, fine)]
+    assert wrong[1] < 0.5 * wrong[0]
+    doubted = np.full(np.add(ball.box.shape, 2), 99, np.uint8)
+    own = mask_on(image_of(np.zeros(grid.shape, np.int16), grid.affine), ball, grid, doubted)
+    np.testing.assert_array_equal(own.to_array(), ball.to_array())
+
+
 def test_a_mask_outside_the_scan_is_empty() -> None:
     image = image_of(np.zeros((10, 10, 10), np.int16), np.eye(4))
     grid = grid_around(np.array([[100.0, 100, 100], [110, 110, 110]]), 2.0)

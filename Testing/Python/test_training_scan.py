@@ -100,6 +100,28 @@ def test_patches_are_drawn_around_what_they_shall_show() -> None:
     assert sum(shown) > 40 > sum(anywhere)
 
 
+def test_a_small_fracture_is_shown_as_often_as_a_large_one() -> None:
+    scan = small_scan()
+    scan.truth[2][scan.truth[0] == 21] = 1
+    rng = np.random.default_rng(1)
+    patches = [draw_patch(scan, (4, 4, 4), rng, 2) for _ in range(200)]
+    small, large = (sum((each.labels[each.fractured > 0] == label).any() for each in patches) for label in (20, 21))
+    assert small > 0.5 * large
+
+
+def test_a_small_fracture_costs_as_much_beside_a_large_one_in_the_batch() -> None:
+    large, small = torch.zeros(2, 1, 16, 16, 16)
+    large[:, :8], small[:, 6:10, 6:10, 6:10] = 1, 1
+    fractures = TARGETS["fractures"]
+
+    def cost_of_missing(other: torch.Tensor, answered: torch.Tensor) -> float:
+        truth, nothing = torch.stack([other, small]), torch.zeros_like(small)
+        found, missed = truth * 18 - 9, torch.stack([answered, nothing]) * 18 - 9
+        return float(fractures.loss(missed, truth) - fractures.loss(found, truth))
+
+    assert cost_of_missing(large, large) > 0.45 * cost_of_missing(small, torch.zeros_like(small))
+
+
 def answer_for(target: str, truth: tuple[torch.Tensor, ...]) -> torch.Tensor:
     """The perfect answer to a truth without batch axis, with one."""
     if target == "levels":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM
+from SpineLib.core.box import corners
 from SpineLib.synthesis.ct.discs import paint_discs
 from SpineLib.synthesis.ct.fractures import Fracture
 from SpineLib.synthesis.ct.grid import Canvas, Grain, Window
@@ -21,8 +22,6 @@ ARCH_DENSER = np.float32(1.5)
 """Spongy bone of the arch as a multiple of the body's."""
 ROUGH_MM = 0.35
 """How uneven the processes are."""
-BAND_SHARE = 0.3
-"""Height of the zone under a sunken endplate that counts as fractured, as a share of the healthy height; our choice."""
 NEAR_BREAK_MM = 4.0
 """How far from a break in a process bone counts as fractured; our choice."""
 FAR = np.float32(1e3)
@@ -61,17 +60,12 @@ def _fill(
     here += (shell - here) * whole + (core - shell) * spongy
 
 
-def _box(placed: Placed) -> np.ndarray:
-    corners = np.array(np.meshgrid(*[(-1, 1)] * 3)).reshape(3, -1).T * placed.solid.half
-    return corners @ placed.rotation.T + placed.center
-
-
 def _union(
     canvas: Canvas, solids: list[Placed], rotation: np.ndarray, center: np.ndarray, also: np.ndarray | None = None
 ) -> tuple[Window, np.ndarray, np.ndarray] | None:
     """Outer and inner signed distances of solids placed in a frame, on the window that holds them and points `also`."""
     placed = [part.within(rotation, center) for part in solids]
-    boxes = [_box(part) for part in placed]
+    boxes = [part.corners for part in placed]
     window = canvas.grid.window(np.concatenate([*boxes, also] if also is not None else boxes), canvas.edge_mm)
     if window is None:
         return None
@@ -159,9 +153,7 @@ def _body_box(vertebra: Vertebra) -> np.ndarray:
     assert vertebra.body is not None
     half = vertebra.body.half * (1.3 if vertebra.shape else 1.0)
     back = vertebra.shape.retropulsion_mm if vertebra.shape else 0.0
-    corners = np.array(np.meshgrid(*[(-1, 1)] * 3)).reshape(3, -1).T * half
-    corners[:, 1] += np.where(corners[:, 1] > 0, back, 0)
-    return corners
+    return corners(-half, half + np.array([0, back, 0]))
 
 
 def _body_bone(
@@ -191,7 +183,8 @@ def _break_body(
     """Gaps, packed bone and the fracture's mask, in place."""
     if fracture.shape is not None:
         depth = np.float32(height_mm / 2) - (np.abs(healthy_z) if fracture.shape.both else healthy_z)
-        bone.fractured |= (depth < BAND_SHARE * height_mm) | (fracture.kind in ("crush", "burst"))
+        # How far down a collapse reaches cannot be seen, so the body that lost height is fractured as a whole.
+        bone.fractured[:] = True
         bone.spongy += np.float32(fracture.band_hu) * np.exp(-(((depth - np.float32(0.2 * height_mm)) / 3) ** 2))
     for gap in fracture.gaps:
         away = sum(np.float32(part) * axis for part, axis in zip(gap.normal, place, strict=True))

@@ -48,8 +48,7 @@ def _dent_mm(vertebra: Vertebra) -> float:
 
 
 def _paint(canvas: Canvas, placed: Placed, value: float, label: int = 0) -> None:
-    corners = np.array(np.meshgrid(*[(-1, 1)] * 3)).reshape(3, -1).T * placed.solid.half
-    window = canvas.grid.window(corners @ placed.rotation.T + placed.center, canvas.edge_mm)
+    window = canvas.grid.window(placed.corners, canvas.edge_mm)
     if window is None:
         return
     distance, _ = placed.solid.distances(*canvas.grid.coordinates(window, placed.rotation, placed.center))

@@ -8,6 +8,8 @@ import numpy as np
 from SpineLib.training.scan.cases import UNKNOWN_LABEL, TrainingScan
 
 AIR_HU = -1000
+FRACTURED = 2
+"""The plane of a scan's truth that tells where fractures are."""
 NEAR_THE_SPINE = 0.9
 """Share of patches whose middle lies near what is to be found; the others may lie anywhere. Our choice."""
 
@@ -74,7 +76,10 @@ def _place_in(scan: TrainingScan, plane: int, rng: np.random.Generator) -> np.nd
     """A random voxel of a random structure of the plane, so that large and common ones are not shown more often; the
     middle of the scan where there is none."""
     step = 2
-    seen = np.ascontiguousarray(scan.truth[plane][::step, ::step, ::step])
+    seen = np.array(scan.truth[plane][::step, ::step, ::step])
+    if plane == FRACTURED:
+        # By vertebra: a broken process is shown as often as a body that burst.
+        seen *= scan.truth[0][::step, ::step, ::step]
     counts = np.bincount(seen.ravel(), minlength=UNKNOWN_LABEL + 1)
     counts[[0, UNKNOWN_LABEL]] = 0
     if not counts.any():

@@ -4,6 +4,7 @@
 import numpy as np
 import SimpleITK as sitk
 
+from SpineLib.core.box import corners
 from SpineLib.core.mask import Mask
 from SpineLib.datasets.scan_case import LabeledScan
 from SpineLib.inference.scan_grid import AXES, ScanGrid, nearest_on, resampled
@@ -42,6 +43,5 @@ def _grid_around_labels(labels: np.ndarray, affine: np.ndarray, spacing_mm: floa
 
 def _reach(first: np.ndarray, last: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest place, mm along the grid's axes, of the box of indices first..last."""
-    corners = np.stack(np.meshgrid(*np.stack([first, last]).T, indexing="ij"), -1).reshape(-1, 3)
-    along = (corners @ affine[:3, :3].T + affine[:3, 3]) @ AXES
+    along = (corners(first, last) @ affine[:3, :3].T + affine[:3, 3]) @ AXES
     return along.min(axis=0), along.max(axis=0)

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boxes along the axes of a grid or a frame."""
+
+import numpy as np
+
+
+def corners(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The eight corners `(8, 3)` of the box from `low` to `high`, `(3,)` each."""
+    return np.stack(np.meshgrid(*np.stack([low, high]).T, indexing="ij"), -1).reshape(-1, 3)
