@@ -4,8 +4,9 @@
 Answers are summed in a buffer as high as one window. What no later window touches is handed on at once and forgotten.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby, pairwise, product
 
 import numpy as np
 import torch
@@ -16,7 +17,10 @@ from SpineLib.inference.attempts import Attempt, Forward, NotFinite
 Slab = Callable[[torch.Tensor, torch.Tensor, tuple[int, int, int]], None]
 """Takes finished logits `(C, i, j, k)`, where any window lay, bool `(i, j, k)`, and the index of their first voxel."""
 Size = tuple[int, int, int]
-LEAST_WEIGHT = 0.05
+EDGE = 2
+"""Voxels at a window's edge, of which it sees too little around."""
+SIGMA, LEAST_WEIGHT = 0.125, 1e-3
+"""Of the Gaussian, as a share of a window's length, and its least value."""
 AT_ONCE = 2
 """Windows a forward pass. Of a single small image torch computes some 3D convolutions on a path that is ten times
 slower on CPUs, so that two are faster than one."""
@@ -35,24 +39,30 @@ class Plan:
 
 
 def plan(wanted: np.ndarray, window: Size, overlap: float) -> Plan:
-    """Windows that cover the voxels of `wanted`, bool `(I, J, K)`; in each layer only around what is wanted there."""
+    """Windows that cover the voxels of `wanted`, bool `(I, J, K)`.
+
+    Each has its place in a lattice over the whole scan, as MONAI's `SlidingWindowInferer` lays it, so that answers
+    are the same as if the whole scan were looked at. Left out are those whose cell, what lies nearest to their middle,
+    holds nothing wanted or only what others show off their edges.
+    """
     size = tuple(min(length, extent) for length, extent in zip(window, wanted.shape, strict=True))
-    heights = np.flatnonzero(wanted.any(axis=(0, 1)))
-    if not len(heights):
-        return Plan((size[0], size[1], size[2]), ())
-    layers = []
-    for start in _starts(int(heights[0]), int(heights[-1]) + 1, size[2], wanted.shape[2], overlap):
-        flat = wanted[:, :, start : start + size[2]].any(axis=2)
-        if not flat.any():
-            continue
-        rows, columns = np.flatnonzero(flat.any(axis=1)), np.flatnonzero(flat.any(axis=0))
-        places = tuple(
-            (i, j)
-            for i in _starts(int(rows[0]), int(rows[-1]) + 1, size[0], wanted.shape[0], overlap)
-            for j in _starts(int(columns[0]), int(columns[-1]) + 1, size[1], wanted.shape[1], overlap)
-            if flat[i : i + size[0], j : j + size[1]].any()
-        )
-        layers.append((start, places))
+    axes = [_cells(extent, length, overlap) for extent, length in zip(wanted.shape, size, strict=True)]
+    counts = {}
+    for place in product(*axes):
+        here = np.count_nonzero(wanted[tuple(cells[start] for cells, start in zip(axes, place, strict=True))])
+        if here:
+            counts[place] = here
+    shown = np.zeros(wanted.shape, np.uint8)
+    inner = {place: tuple(slice(a + EDGE, a + b - EDGE) for a, b in zip(place, size, strict=True)) for place in counts}
+    for box in inner.values():
+        shown[box] += 1
+    kept = sorted(counts, key=lambda place: place[2])
+    for place in sorted(counts, key=lambda place: counts[place]):
+        cell = tuple(cells[start] for cells, start in zip(axes, place, strict=True))
+        if (shown[cell][wanted[cell]] > 1).all():
+            shown[inner[place]] -= 1
+            kept.remove(place)
+    layers = [(k, tuple((i, j) for i, j, _ in group)) for k, group in groupby(kept, key=lambda place: place[2])]
     return Plan((size[0], size[1], size[2]), tuple(layers))
 
 
@@ -111,21 +121,18 @@ def _move_down(buffer: torch.Tensor, by: int) -> None:
     buffer[..., : kept.shape[-1]] = kept
 
 
-def _starts(low: int, high: int, length: int, extent: int, overlap: float) -> Iterator[int]:
-    """Where windows of `length` begin so that low..high is covered, within 0..extent, evenly spread."""
+def _cells(extent: int, length: int, overlap: float) -> dict[int, slice]:
+    """Where windows of `length` begin along an axis, and which of its places are nearest to the middle of each."""
     step = max(1, int(length * (1 - overlap)))
-    count = max(1, -(-(high - low - length) // step) + 1)
-    if count == 1:
-        yield int(np.clip((low + high - length) // 2, 0, extent - length))
-        return
-    for place in np.linspace(low, high - length, count):
-        yield int(np.clip(round(place), 0, extent - length))
+    starts = [min(number * step, extent - length) for number in range(-(-(extent - length) // step) + 1)]
+    borders = [0, *(-(-(low + high + length) // 2) for low, high in pairwise(starts)), extent]
+    return {start: slice(*ends) for start, ends in zip(starts, pairwise(borders), strict=True)}
 
 
 def _weight(size: Size) -> torch.Tensor:
-    """Windows count most in their middle: a tent along each axis."""
-    tents = []
+    """Windows count most in their middle: a Gaussian along each axis, as MONAI's."""
+    bells = []
     for length in size:
-        place = (torch.arange(length) + 0.5) / length
-        tents.append((1 - (2 * place - 1).abs()).clamp_min(LEAST_WEIGHT))
-    return tents[0][:, None, None] * tents[1][:, None] * tents[2]
+        place = (torch.arange(length) - (length - 1) / 2) / (SIGMA * length)
+        bells.append((-0.5 * place**2).exp())
+    return (bells[0][:, None, None] * bells[1][:, None] * bells[2]).clamp_min(LEAST_WEIGHT)

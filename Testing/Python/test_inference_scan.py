@@ -125,7 +125,14 @@ class Echo(torch.nn.Module):
         return torch.cat([image, 2 * image], 1)
 
 
-def echoed(image: np.ndarray, wanted: np.ndarray, window: tuple[int, int, int], progress=silent):
+class Contrast(torch.nn.Module):
+    """Answers with the image and its difference from the window's mean, which every other window has another of."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return torch.cat([image, image - image.mean(dim=(2, 3, 4), keepdim=True)], 1)
+
+
+def echoed(image: np.ndarray, wanted: np.ndarray, window: tuple[int, int, int], progress=silent, network=None):
     """Answer `(2, I, J, K)`, nan where none came, and the slabs' heights."""
     answer, heights = np.full((2, *image.shape), np.nan, np.float32), []
 
@@ -138,7 +145,7 @@ def echoed(image: np.ndarray, wanted: np.ndarray, window: tuple[int, int, int], 
     def look(forward, attempt) -> None:
         run(image, plan(wanted, window, 0.25), 2, forward, attempt, take, progress)
 
-    carry_out(Echo(), CPU, look, silent, lambda device, sentence: None, windows=True)
+    carry_out(network or Echo(), CPU, look, silent, lambda device, sentence: None, windows=True)
     return answer, heights
 
 
@@ -148,6 +155,15 @@ def test_windows_give_the_same_as_the_whole_image_and_hold_one_window_only() -> 
     np.testing.assert_allclose(answer[0], image, atol=1e-5)
     np.testing.assert_allclose(answer[1], 2 * image, atol=1e-5)
     assert max(heights) <= 32
+
+
+def test_windows_lie_and_count_as_those_of_monai() -> None:
+    from monai.inferers import SlidingWindowInferer
+
+    image = np.random.default_rng(4).normal(size=(50, 37, 90)).cumsum(axis=2).astype(np.float32)
+    answer, _ = echoed(image, np.ones(image.shape, bool), (24, 24, 32), network=Contrast())
+    inferer = SlidingWindowInferer((24, 24, 32), overlap=0.25, mode="gaussian")
+    np.testing.assert_allclose(answer, inferer(torch.from_numpy(image)[None, None], Contrast())[0], atol=1e-3)
 
 
 def test_only_windows_with_something_wanted_are_computed() -> None:
