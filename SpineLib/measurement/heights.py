@@ -14,7 +14,7 @@ from SpineLib.measurement.columns import columns
 from SpineLib.measurement.soft_mask import SoftMask
 
 PLACES = ("anterior", "middle", "posterior")
-SHARES = (0.15, 0.5, 0.87)
+SHARES = (0.15, 0.5, 0.85)
 """Where the heights are taken, as shares of the endplates' depth from the front: off the rims, where spurs grow,
 more of them in front."""
 SLAB_MM = 10.0

@@ -127,7 +127,7 @@ def _measured_heights(readings: dict[str, LevelReading]) -> list[Measurement]:
         if each.heights is None:
             continue
         quality, at = each.heights.quality, (level,)
-        method = "midsagittal slab, at 15, 50 and 87 % of the depth"
+        method = "midsagittal slab, at 15, 50 and 85 % of the depth"
         for place, value in zip(PLACES, each.heights.heights_mm, strict=True):
             found.append(Measurement(f"height_{place}", value, "mm", at, method, quality))
         found.append(
