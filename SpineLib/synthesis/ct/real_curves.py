@@ -8,7 +8,6 @@ pedicles the back is told by the hollow of the loins, left and right are left op
 axis is drawn to fit the curve.
 """
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from SpineLib.core.errors import InputError
+from SpineLib.io.npz import reading
 
 CURVED_SHARE = 0.6
 """Share of persons with a real curve where a file of curves is given."""
@@ -65,12 +64,8 @@ def draw_tilts(curves: tuple[Tilts, ...], rng: np.random.Generator) -> Tilts | N
 def load_curves(path: str | Path) -> tuple[Tilts, ...]:
     """All plausible spines of a file, kept for the next call. Raises InputError for a file that cannot be used."""
     path = Path(path)
-    try:
+    with reading(path, "file of curves", "Give a .npz file with points_mm and levels."):
         return _load(path.absolute(), path.stat().st_mtime_ns)
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file of curves {path}.", "Give a .npz file of points on spines.") from error
-    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is no file of curves.", "Give a .npz file with points_mm and levels.") from error
 
 
 @lru_cache(maxsize=2)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The file of shapes: `.npz` with signed distances of upright vertebrae and what was measured on them."""
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -9,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from SpineLib.core.errors import InputError
 from SpineLib.io import safe_output
+from SpineLib.io.npz import reading
 
 FORMAT = 1
 SACRUM, HIPS = "Sacrum", ("Hip left", "Hip right")
@@ -66,12 +65,8 @@ def save_shapes(path: Path, shapes: Sequence[Shape]) -> None:
 def load_shapes(path: str | Path) -> tuple[Shape, ...]:
     """All shapes of a file, float32, kept for the next call. Raises InputError for a file that cannot be used."""
     path = Path(path)
-    try:
+    with reading(path, "file of shapes", "Make one: spine synth shapes."):
         return _load(path.absolute(), path.stat().st_mtime_ns)
-    except FileNotFoundError as error:
-        raise InputError(f"There is no file of shapes {path}.", "Make one: spine synth shapes.") from error
-    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is no file of shapes.", "Make one: spine synth shapes.") from error
 
 
 @lru_cache(maxsize=2)
