@@ -12,7 +12,15 @@ from SpineLib.inference.attempts import Attempt, Change, Forward, carry_out
 from SpineLib.inference.device import Device
 from SpineLib.inference.scan_input import network_values
 from SpineLib.inference.windows import Size, plan, run
-from SpineLib.networks.ct_channels import LEVELS, LOCALIZER_CHANNELS, OFFSET_UNIT_MM, PARTS, REGIONS, VERTEBRA_CHANNELS
+from SpineLib.networks.ct_channels import (
+    FRACTURE_CLASSES,
+    LEVELS,
+    LOCALIZER_CHANNELS,
+    OFFSET_UNIT_MM,
+    PARTS,
+    REGIONS,
+    VERTEBRA_CHANNELS,
+)
 
 OVERLAP = 0.25
 
@@ -140,13 +148,13 @@ def find_fractures(
     windows = plan(wanted, window, OVERLAP)
 
     def look(forward: Forward, attempt: Attempt) -> np.ndarray:
-        found = np.zeros(image.shape, np.float16)
+        found, broken = np.zeros(image.shape, np.float16), FRACTURE_CLASSES.index("fractured")
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
             box = tuple(slice(low, low + size) for low, size in zip(start, answer.shape[1:], strict=True))
-            found[box] = (answer[0].sigmoid() * seen).cpu().numpy() * wanted[box]
+            found[box] = (answer.softmax(0)[broken] * seen).cpu().numpy() * wanted[box]
 
-        run(image, windows, 1, forward, attempt, take, progress)
+        run(image, windows, len(FRACTURE_CLASSES), forward, attempt, take, progress)
         return found
 
     return carry_out(network, device, look, progress, changed, windows=True)

@@ -22,4 +22,7 @@ REGIONS: tuple[str, ...] = ("C", "T", "L")
 VERTEBRA_CHANNELS = len(PARTS) + 3 + len(REGIONS)
 """Of the vertebra network: logits of the parts, the way to the vertebra's center along i, j, k, logits of the
 regions."""
+FRACTURE_CLASSES: tuple[str, ...] = ("", "body", "posterior", "fractured")
+"""Of the fracture network: nothing of a vertebra, healthy bone of body and posterior elements, fractured bone. It
+learns sooner what is broken when it must tell what is whole, too."""
 OFFSET_UNIT_MM = 10.0

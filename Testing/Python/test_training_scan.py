@@ -110,16 +110,35 @@ def test_a_small_fracture_is_shown_as_often_as_a_large_one() -> None:
 
 
 def test_a_small_fracture_costs_as_much_beside_a_large_one_in_the_batch() -> None:
-    large, small = torch.zeros(2, 1, 16, 16, 16)
-    large[:, :8], small[:, 6:10, 6:10, 6:10] = 1, 1
+    large, small = torch.ones(2, 16, 16, 16, dtype=torch.long)
+    large[:8], small[6:10, 6:10, 6:10] = 8, 8
     fractures = TARGETS["fractures"]
 
-    def cost_of_missing(other: torch.Tensor, answered: torch.Tensor) -> float:
-        truth, nothing = torch.stack([other, small]), torch.zeros_like(small)
-        found, missed = truth * 18 - 9, torch.stack([answered, nothing]) * 18 - 9
-        return float(fractures.loss(missed, truth) - fractures.loss(found, truth))
+    def cost_of_missing(other: torch.Tensor) -> float:
+        """The small one, beside another patch that is answered rightly."""
+        truth, missed = torch.stack([other, small]), torch.stack([other, torch.ones_like(small)])
+        right, wrong = (torch.cat([answer_for("fractures", (each,)) for each in both]) for both in (truth, missed))
+        return float(fractures.loss(wrong, truth) - fractures.loss(right, truth))
 
-    assert cost_of_missing(large, large) > 0.45 * cost_of_missing(small, torch.zeros_like(small))
+    nothing = torch.ones_like(small)
+    assert cost_of_missing(large) > 0.45 * cost_of_missing(nothing)
+
+
+def test_bone_of_unknown_part_may_be_healthy_body_or_arch_but_not_fractured() -> None:
+    patch = central_patch(small_scan(parts_known=False), (20, 24, 32))
+    (classes,) = TARGETS["fractures"].encode(patch, 1.25)
+    fractured = torch.from_numpy(patch.fractured > 0)
+    bone = torch.from_numpy(np.isin(patch.labels, [20, 21])) & ~fractured
+    assert set(classes[bone].tolist()) == {0b0110} and set(classes[fractured].tolist()) == {0b1000}
+    assert set(classes[~bone & ~fractured].tolist()) == {0b0001}
+    as_body, as_arch, as_broken = (torch.zeros(1, 4, 20, 24, 32) for _ in range(3))
+    for place, answer in enumerate((as_body, as_arch, as_broken), 1):
+        answer[:, 0], answer[:, 3] = 20.0 * (classes == 1), 20.0 * (classes == 8)
+        answer[:, place] += 20.0 * bone
+    body, arch, broken = (
+        float(TARGETS["fractures"].loss(each, classes[None])) for each in (as_body, as_arch, as_broken)
+    )
+    assert body == pytest.approx(arch, abs=1e-3) and broken > body + 1
 
 
 def answer_for(target: str, truth: tuple[torch.Tensor, ...]) -> torch.Tensor:
@@ -129,7 +148,7 @@ def answer_for(target: str, truth: tuple[torch.Tensor, ...]) -> torch.Tensor:
         levels = torch.nn.functional.one_hot(truth[0], len(LEVELS) + 1).movedim(-1, 0)[1:] * 20.0
         return torch.cat([spine[None], levels])[None]
     if target == "fractures":
-        return (truth[0] * 18 - 9)[None]
+        return (((truth[0] >> torch.arange(4).view(-1, 1, 1, 1)) & 1) * 20.0)[None]
     one_hot = ((truth[0] >> torch.arange(5).view(-1, 1, 1, 1)) & 1) * 20.0
     regions = torch.nn.functional.one_hot(truth[3], len(REGIONS)).movedim(-1, 0) * 20.0
     return torch.cat([one_hot, truth[1], regions])[None]

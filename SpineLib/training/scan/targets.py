@@ -10,6 +10,7 @@ from torch.nn import functional
 from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM, VERTEBRAE
 from SpineLib.networks.ct_channels import (
     COORDINATES,
+    FRACTURE_CLASSES,
     LEVELS,
     LOCALIZER_CHANNELS,
     OFFSET_UNIT_MM,
@@ -124,8 +125,7 @@ class Parts:
         parts, ways, vertebra, regions = truth
         logits, offsets, looks = answer.split(SPLIT, 1)
         log_shares = functional.log_softmax(logits, 1)
-        possible = (parts[:, None] >> _bits(parts)) & 1 > 0
-        own = log_shares.masked_fill(~possible, -torch.inf).logsumexp(1)
+        own = _log_share_of(log_shares, parts)
         weight = torch.where((parts & 1) > 0, 0.5, 2.0)
         entropy = -(weight * own).mean()
         known = (parts & (parts - 1)) == 0
@@ -150,35 +150,52 @@ class Parts:
         return scores
 
 
-def _bits(parts: torch.Tensor) -> torch.Tensor:
-    """Numbers of `PARTS`, to be compared with `(B, 1, I, J, K)`."""
-    return torch.arange(len(PARTS), device=parts.device).view(1, -1, 1, 1, 1)
-
-
 class Fractures:
-    """Fractured bone."""
+    """Fractured bone, told apart from healthy bodies and posterior elements."""
 
-    channels = 1
+    channels = len(FRACTURE_CLASSES)
     shows = 2
 
     def encode(self, patch: Patch, spacing_mm: float) -> tuple[torch.Tensor, ...]:
-        return (torch.from_numpy(patch.fractured.astype(np.float32))[None],)
+        """Which classes a voxel may be, one bit each in the order of `FRACTURE_CLASSES`."""
+        body, posterior, fractured = (1 << FRACTURE_CLASSES.index(name) for name in ("body", "posterior", "fractured"))
+        table = np.ones(256, np.int64)
+        table[[vertebra.code for vertebra in VERTEBRAE]] = body + posterior
+        table[[SACRUM.code, UNKNOWN_LABEL]] = 1, (1 << len(FRACTURE_CLASSES)) - 1
+        classes = table[patch.labels]
+        vertebra = classes == body + posterior
+        if patch.parts_known:
+            classes[vertebra] = np.array([1, body, posterior])[patch.parts[vertebra]]
+        classes[vertebra & (patch.fractured > 0)] = fractured
+        return (torch.from_numpy(classes),)
 
     def loss(self, answer: torch.Tensor, *truth: torch.Tensor) -> torch.Tensor:
-        (fractured,) = truth
-        weight = torch.tensor(3.0, device=answer.device)
-        entropy = functional.binary_cross_entropy_with_logits(answer, fractured, pos_weight=weight)
+        (classes,) = truth
+        log_shares = functional.log_softmax(answer, 1)
+        shares, known = log_shares.exp(), (classes & (classes - 1)) == 0
+        there = [(classes == 1 << place).float() for place in range(len(FRACTURE_CLASSES))]
+        weight = 1.0 - 0.5 * there[0] + 2.0 * there[3]
+        entropy = -(weight * _log_share_of(log_shares, classes)).mean()
+        healthy = [_dice_loss(shares[:, place] * known, there[place]) for place in (1, 2)]
         # Each patch by itself: beside a body that burst, a broken process would weigh nothing.
-        pairs = zip(answer.sigmoid(), fractured, strict=True)
-        losses = [_dice_loss(share, there) for share, there in pairs if there.any()]
-        return 4 * entropy + (sum(losses) / len(losses) if losses else 0.0)
+        pairs = zip(shares[:, 3], there[3], strict=True)
+        broken = [_dice_loss(share, own) for share, own in pairs if own.any()]
+        return 2 * entropy + sum(healthy) / 4 + (sum(broken) / len(broken) if broken else 0.0)
 
     def scores(self, answer: torch.Tensor, *truth: torch.Tensor) -> dict[str, float]:
-        (fractured,) = truth
-        found, there = answer > 0, fractured > 0
+        (classes,) = truth
+        found, there = answer.argmax(1), classes == 1 << FRACTURE_CLASSES.index("fractured")
+        scores = {"body_dice": _dice(found == 1, classes == 1 << 1)}
         if not there.any():
-            return {"healthy_kept": float(not found.any())}
-        return {"fracture_dice": _dice(found, there)}
+            return {**scores, "healthy_kept": float(not (found == 3).any())}
+        return {**scores, "fracture_dice": _dice(found == 3, there)}
+
+
+def _log_share_of(log_shares: torch.Tensor, possible: torch.Tensor) -> torch.Tensor:
+    """Log of the share of whatever each voxel may be: `(B, classes, I, J, K)` and bits `(B, I, J, K)`."""
+    places = torch.arange(log_shares.shape[1], device=possible.device).view(1, -1, 1, 1, 1)
+    allowed = (possible[:, None] >> places) & 1 > 0
+    return log_shares.masked_fill(~allowed, -torch.inf).logsumexp(1)
 
 
 def _dice_loss(share: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

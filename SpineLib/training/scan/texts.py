@@ -6,7 +6,7 @@ from typing import Any
 
 from SpineLib import __version__
 from SpineLib.core.result import DISCLAIMER
-from SpineLib.networks.ct_channels import LEVELS, PARTS, REGIONS
+from SpineLib.networks.ct_channels import FRACTURE_CLASSES, LEVELS, PARTS, REGIONS
 from SpineLib.training.scan.config import ScanConfig
 from SpineLib.training.scan.targets import TARGETS
 
@@ -17,7 +17,7 @@ CHANNELS = {
         "5, 6, 7": "way to the vertebra's center along i, j, k in cm",
         **{str(place): f"region {name}" for place, name in enumerate(REGIONS, 8)},
     },
-    "fractures": {"0": "fractured bone"},
+    "fractures": {str(place): name or "nothing" for place, name in enumerate(FRACTURE_CLASSES)},
 }
 
 
