@@ -11,7 +11,12 @@ real ones.
 
 import argparse
 import json
+import multiprocessing
+import os
 import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,41 +35,55 @@ TEST_SEED, CALIBRATION_SEED = 9_000_000, 8_000_000
 """Far from the seeds that the models were trained and validated on."""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one scan. pairs: of its vertebrae, see `marks_and_losses`; extra: vertebrae where none is."""
+
+    told: str
+    scores: list[VertebraScore]
+    pairs: list[tuple[float, float, bool]]
+    extra: int
+
+
 def main() -> None:
     asked = arguments()
     asked.output.mkdir(parents=True, exist_ok=True)
-    options = SegmentOptions(model=asked.model)
-    scores: list[VertebraScore] = []
-    pairs: list[tuple[float, float, bool]] = []
-    extra = 0
-    for number in range(1, asked.count + 1):
-        case = make_case(
-            case_seed(CALIBRATION_SEED if asked.calibrate else TEST_SEED, number), CtOptions(randomized=False)
-        )
-        start = time.monotonic()
-        result = tasks.run(asked.task, Volume(case.voxels, case.affine, "ct"), options)
-        seconds = time.monotonic() - start
-        grades = {each["label"]: each["genant_grade"] for each in case.truth["vertebrae"] if each["fracture"]}
-        told = grades if asked.task == "fracture" else None
-        found, more = score_scan(f"{number:04d}", result, case.labels, case.parts, case.fractured, told)
-        pairs += marks_and_losses(result, found)
-        scores += found
-        extra += more
-        whole = [score for score in found if score.complete]
-        named = sum(score.identified for score in whole)
-        least = min((score.dice for score in whole), default=float("nan"))
-        print(
-            f"{number}: {case.voxels.shape}, {seconds:.1f} s, {named:.0f} of {len(whole)} named, "
-            f"least Dice {least:.3f}, {more} where none is",
-            flush=True,
-        )
+    # Processes that each use every core are slower than one.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, multiprocessing.cpu_count() // asked.jobs)))
+    outcomes = []
+    with ProcessPoolExecutor(asked.jobs, multiprocessing.get_context("spawn")) as pool:
+        for outcome in pool.map(partial(study, asked), range(1, asked.count + 1)):
+            outcomes.append(outcome)
+            print(outcome.told, flush=True)
+    scores = [score for each in outcomes for score in each.scores]
     write_scores(scores, asked.output / "scores.csv")
-    table = summary(scores, extra, asked.count)
+    table = summary(scores, sum(each.extra for each in outcomes), asked.count)
     (asked.output / "study.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(table, indent=2))
     if asked.calibrate:
+        pairs = [pair for each in outcomes for pair in each.pairs]
         marks, losses, fractured = (np.array(each) for each in zip(*pairs, strict=True))
         print(json.dumps({"calibration": fit(marks, losses, fractured)}))
+
+
+def study(asked: argparse.Namespace, number: int) -> Outcome:
+    """Draw a scan, run the task on it and score what was found."""
+    seed = CALIBRATION_SEED if asked.calibrate else TEST_SEED
+    case = make_case(case_seed(seed, number), CtOptions(randomized=False))
+    start = time.monotonic()
+    result = tasks.run(asked.task, Volume(case.voxels, case.affine, "ct"), SegmentOptions(model=asked.model))
+    seconds = time.monotonic() - start
+    grades = {each["label"]: each["genant_grade"] for each in case.truth["vertebrae"] if each["fracture"]}
+    told = grades if asked.task == "fracture" else None
+    found, extra = score_scan(f"{number:04d}", result, case.labels, case.parts, case.fractured, told)
+    whole = [score for score in found if score.complete]
+    named = sum(score.identified for score in whole)
+    least = min((score.dice for score in whole), default=float("nan"))
+    line = (
+        f"{number}: {case.voxels.shape}, {seconds:.1f} s, {named:.0f} of {len(whole)} named, "
+        f"least Dice {least:.3f}, {extra} where none is"
+    )
+    return Outcome(line, found, marks_and_losses(result, found), extra)
 
 
 def marks_and_losses(result: SpineResult, scores: list[VertebraScore]) -> list[tuple[float, float, bool]]:
@@ -83,6 +102,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("-n", "--count", type=int, default=40)
     parser.add_argument("--task", choices=["ct", "fracture"], default="ct")
     parser.add_argument("--model", help="id or folder; default: the shipped one")
+    parser.add_argument("-j", "--jobs", type=int, default=1, help="scans at a time")
     parser.add_argument("--calibrate", action="store_true")
     parser.add_argument("-o", "--output", type=Path, required=True)
     return parser.parse_args()
