@@ -5,10 +5,8 @@ import json
 import time
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,19 +21,11 @@ from SpineLib.training.average import WeightAverage
 from SpineLib.training.config import Stage, TrainingConfig
 from SpineLib.training.judge import Judge
 from SpineLib.training.losses import LOSSES
+from SpineLib.training.prefetch import one_ahead
 
 CHECKPOINT = "checkpoint.pt"
 CURVES = "curves.jsonl"
 VALIDATE_EVERY = 5
-
-
-def one_ahead(batches: Iterator[Any]) -> Iterator[Any]:
-    """Prepare the next batch in a thread while the network learns from this one."""
-    with ThreadPoolExecutor(1) as helper:
-        coming = helper.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = helper.submit(next, batches, None)
-            yield batch
 
 
 class Trainer:

@@ -14,7 +14,7 @@ from torch import nn
 from SpineLib.core.progress import Progress
 from SpineLib.inference.scan_input import network_values
 from SpineLib.training.average import WeightAverage
-from SpineLib.training.loop import one_ahead
+from SpineLib.training.prefetch import one_ahead
 from SpineLib.training.scan.cases import TrainingScan
 from SpineLib.training.scan.config import ScanConfig
 from SpineLib.training.scan.distractors import with_distractors

@@ -11,9 +11,9 @@ from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress, part_of, silent
 from SpineLib.models.bundle import write_bundle
 from SpineLib.networks.factory import build_network
+from SpineLib.training.curve_picture import draw_curves
 from SpineLib.training.scan.cases import TrainingScan, read_case, synthetic_scans
 from SpineLib.training.scan.config import ScanConfig, read_scan_config
-from SpineLib.training.scan.curve_picture import draw_curves
 from SpineLib.training.scan.loop import CURVES, ScanTrainer
 from SpineLib.training.scan.texts import bundle_metadata, model_card
 
