@@ -45,8 +45,13 @@ def models(task: str) -> list[Choice]:
 def describe(model_id: str) -> str:
     """License and expected time of a model, one line. Raises ModelError for an unknown one."""
     entry = catalogue.find(model_id)
-    parts = [f"License: {entry.license}", _time(entry.expected_seconds)]
-    return " · ".join(part for part in parts if part) + (f"\n{entry.license_note}" if entry.license_note else "")
+    more = "point here for its sources" if entry.license_note else ""
+    return " · ".join(part for part in (f"License: {entry.license}", _time(entry.expected_seconds), more) if part)
+
+
+def sources(model_id: str) -> str:
+    """What a model was built on and who is to be named, "" where nobody is. Raises ModelError for an unknown one."""
+    return catalogue.find(model_id).license_note
 
 
 def fill(combo: Any, choices: list[Choice], value: str | None) -> None:

@@ -135,6 +135,7 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
             model_choice.fill(combo, choices, getattr(chosen, name))
         model = ui.modelCombo.currentData
         ui.modelDetails.text = model_choice.describe(model) if model else _("No model is installed for this.")
+        ui.modelDetails.toolTip = model_choice.sources(model) if model else ""
         self._updating = False
         self.updateButtons()
 

@@ -88,6 +88,7 @@ def tiny_shelf() -> Path:
         "modality": "radiograph",
         "view": "ap",
         "license": "Apache-2.0",
+        "license_note": "Learned from drawn bands.",
         "network": {
             "name": "light_unet",
             "spatial_dims": 2,

@@ -65,8 +65,9 @@ def test_the_panel_follows_what_a_script_chooses(ready: Any) -> None:
     assert ready.ui.inputSelector.currentNode() is other
 
 
-def test_the_model_shows_its_license_and_time(ready: Any) -> None:
-    assert "License: Apache-2.0" in ready.ui.modelDetails.text
+def test_the_model_shows_its_license_and_where_it_comes_from(ready: Any) -> None:
+    assert "License: Apache-2.0" in ready.ui.modelDetails.text and "\n" not in ready.ui.modelDetails.text
+    assert ready.ui.modelDetails.toolTip == "Learned from drawn bands."
 
 
 def test_the_view_offers_automatic_first(panel: Any) -> None:
