@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from SpineLib.tasks.scan_vertebrae import CoarseSpine
 
 LEAST_CONFIDENCE = 0.6
+LEAST_ALONE = 0.75
+"""Of the only vertebra of a scan, for which no neighbor speaks."""
 UNSEEN_WEIGHT = 0.15
 """Of a vertebra that only the fine network sees, beside 1 and more for those the localizer sees as well."""
 LEAST_SEEN = 0.05
@@ -38,6 +40,11 @@ def credible_vertebrae(voxels: "VertebraVoxels", grid: "ScanGrid", coarse: "Coar
     border = coarse_border(grid, coarse.grid)
     row = most_credible(in_one_row(without_fragments(sure, border), grid, coarse))
     return without_first_sacral(row, border, bool(row) and is_on_sacrum(_center_mm(row[-1], grid), voxels, grid))
+
+
+def is_doubtful_loner(row: "list[Instance]") -> bool:
+    """Whether the row is one vertebra that the network is not sure of."""
+    return len(row) == 1 and row[0].confidence < LEAST_ALONE
 
 
 def without_dwarfs(

@@ -11,6 +11,7 @@ from SpineLib.tasks.credible_vertebrae import (
     coarse_border,
     coarse_places,
     credible_vertebrae,
+    is_doubtful_loner,
     is_on_sacrum,
     without_dwarfs,
 )
@@ -106,7 +107,8 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
         found = credible_vertebrae(voxels, grid, coarse)
     names = _names(found, voxels, grid, coarse)
     border = coarse_border(grid, coarse.grid)
-    return FineSpine(grid, voxels, *without_dwarfs(found, names, border, grid.spacing_mm))
+    found, names = without_dwarfs(found, names, border, grid.spacing_mm)
+    return FineSpine(grid, voxels, [], []) if is_doubtful_loner(found) else FineSpine(grid, voxels, found, names)
 
 
 def beyond_ends(instances: "list[Instance]", grid: "ScanGrid") -> np.ndarray:

@@ -10,6 +10,7 @@ from SpineLib.labelling.naming import MOST_VERTEBRAE, Name
 from SpineLib.tasks.credible_vertebrae import (
     coarse_border,
     in_one_row,
+    is_doubtful_loner,
     most_credible,
     without_dwarfs,
     without_first_sacral,
@@ -55,6 +56,12 @@ def test_a_row_that_the_localizer_sees_nowhere_is_no_spine() -> None:
         spine = np.zeros(coarse_grid.shape, bool)
         spine[:, :, :seen] = True
         assert in_one_row(row, GRID, CoarseSpine(coarse_grid, no_levels(coarse_grid.shape), spine)) == kept
+
+
+def test_a_doubtful_vertebra_needs_a_neighbor() -> None:
+    sure, doubtful = vertebra(80, 900), vertebra(40, 900, 0.65)
+    assert is_doubtful_loner([doubtful]) and not is_doubtful_loner([sure])
+    assert not is_doubtful_loner([sure, doubtful]) and not is_doubtful_loner([])
 
 
 def test_a_lone_vertebra_is_kept() -> None:
