@@ -33,7 +33,7 @@ LEAST_FRACTURE_MM3 = 60.0
 """Smaller marks are left out."""
 LEAST_PROBABILITY = 0.3
 """In a vertebra that is most probably whole nothing is marked."""
-CALIBRATION = {"mark": 6.0, "loss": 7.0, "intercept": -4.0, "threshold": 0.5}
+CALIBRATION = {"mark": 8.0, "loss": 7.0, "intercept": -5.0, "threshold": 0.5}
 """Logistic weights of the mark (0..1) and the lost height (0..1), and the network's answer from which on bone counts as
 fractured, where the model brings none of its own."""
 
@@ -84,11 +84,10 @@ def mark_fractures(
     marked, marks = [], []
     for each, where in zip(vertebrae, voxels_of_owners(owners, len(vertebrae)), strict=True):
         shares = found[tuple(where.T)].astype(np.float32)
-        is_sure = shares >= calibration["threshold"]
-        mark = mark_of(is_sure)
-        method = "square root of the marked share of the vertebra"
+        mark = mark_of(shares)
+        method = "square root of the vertebra's mean probability of fractured bone"
         marks.append(Measurement("fracture_mark", mark, "", (each.level,), method))
-        sure = Mask.from_indices(where[is_sure], grid.shape)
+        sure = Mask.from_indices(where[shares >= calibration["threshold"]], grid.shape)
         marked.append(replace(each, fracture=_fracture(scan, each.level, sure, mark, grid, measurements, calibration)))
     return tuple(marked), tuple(marks)
 
@@ -112,9 +111,10 @@ def _fracture(
     return Fracture(mask_on(scan.image, sure, grid), round(probability, 4), grade, kind)
 
 
-def mark_of(is_sure: np.ndarray) -> float:
-    """How much of a vertebra is marked, 0..1: the root, because a small share says much already."""
-    return float(np.sqrt(is_sure.mean())) if len(is_sure) else 0.0
+def mark_of(shares: np.ndarray) -> float:
+    """How strongly a vertebra is marked, 0..1, by its voxels' probabilities of fractured bone, `(n,)`: the root of
+    their mean, because a small share of broken bone says much already."""
+    return float(np.sqrt(shares.mean())) if len(shares) else 0.0
 
 
 def probability_of(mark: float, loss: float, calibration: dict[str, float]) -> float:
