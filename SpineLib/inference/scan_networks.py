@@ -110,16 +110,17 @@ def find_vertebrae(
         found: list[tuple[np.ndarray, ...]] = []
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
+            box = tuple(slice(low, low + size) for low, size in zip(start, answer.shape[1:], strict=True))
+            known = seen & torch.from_numpy(wanted[box]).to(seen.device)
+            places = tuple(known.nonzero().cpu().numpy().T + np.array(start)[:, None])
+            answer = answer[:, known]
             shares = answer[: len(PARTS)].softmax(0)
-            box = tuple(slice(low, low + size) for low, size in zip(start, shares.shape[1:], strict=True))
-            inside_wanted = torch.from_numpy(wanted[box]).to(shares.device)
-            known = seen & inside_wanted
-            best = shares.argmax(0).to(torch.uint8) * known
-            parts[box] = best.cpu().numpy()
-            bone = torch.stack([shares[1] + shares[2], shares[1]]) * known
-            solid[(slice(None), *box)] = (bone * 255).to(torch.uint8).cpu().numpy()
+            bone = torch.stack([shares[1] + shares[2], shares[1]])
+            best = shares.argmax(0)
+            parts[places] = best.cpu().numpy()
+            solid[(slice(None), *places)] = (bone * 255).to(torch.uint8).cpu().numpy()
             inside = (best == 1) | (best == 2)
-            where = inside.nonzero().cpu().numpy() + np.array(start)
+            where = np.stack(places, 1)[inside.cpu().numpy()]
             _, ways, looks = answer[:, inside].split((len(PARTS), 3, len(REGIONS)))
             votes = where + ways.T.cpu().numpy() * (OFFSET_UNIT_MM / spacing_mm)
             sure = bone[0][inside].cpu().numpy()
