@@ -10,7 +10,8 @@ TOLD_ANGLES = {"lumbar_lordosis": "lordosis", "thoracic_kyphosis": "kyphosis", "
 
 
 def found_vertebrae(result: SpineResult) -> str:
-    """ "17 vertebrae, T1 to L5" and the fractures among them; empty where no vertebra was found."""
+    """ "17 vertebrae, T1 to L5", the fractures among them and what is marked but less probable than not; empty where no
+    vertebra was found."""
     rows = rows_of(result)
     if not rows:
         return ""
@@ -18,8 +19,12 @@ def found_vertebrae(result: SpineResult) -> str:
     told = f"1 vertebra, {first}" if len(rows) == 1 else f"{len(rows)} vertebrae, {first} to {last}"
     if all(row.probability is None for row in rows):
         return told
-    broken = [_fracture(row) for row in by_suspicion(rows) if (row.probability or 0) >= SUSPICIOUS]
-    return f"{told}, fractures: {', '.join(broken)}" if broken else f"{told}, no fracture"
+    suspected = by_suspicion(rows)
+    broken = [_fracture(row) for row in suspected if (row.probability or 0) >= SUSPICIOUS]
+    told += f", fractures: {', '.join(broken)}" if broken else ", no fracture"
+    marked = {each.level for each in result.vertebrae if each.fracture and not each.fracture.mask.is_empty}
+    doubtful = [_fracture(row) for row in suspected if row.level in marked and (row.probability or 0) < SUSPICIOUS]
+    return f"{told}, doubtful: {', '.join(doubtful)}" if doubtful else told
 
 
 def angles(result: SpineResult) -> str:

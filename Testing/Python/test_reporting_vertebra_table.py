@@ -15,6 +15,7 @@ from SpineLib.core.errors import ResourceError
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import DISCLAIMER, Fracture, Measurement, SpineResult, Vertebra
 from SpineLib.reporting import vertebra_table
+from SpineLib.reporting.in_words import found_vertebrae
 from SpineLib.reporting.scan_report import report_of, write_report
 from SpineLib.reporting.vertebra_table import by_suspicion, rows_of, write_csv
 from SpineLib.tasks import ct_spine
@@ -33,6 +34,16 @@ def result(*vertebrae: Vertebra, measurements: tuple[Measurement, ...] = (), **o
 
 def test_the_same_doubt_is_told_in_the_warning_and_in_the_table() -> None:
     assert vertebra_table.UNSURE == ct_spine.UNSURE
+
+
+def test_what_is_marked_but_less_probable_than_not_is_told_as_doubtful() -> None:
+    marked = replace(NONE, box=np.ones((2, 1, 1), dtype=bool))
+    doubtful, whole, broken = vertebra("L1", 0.31), vertebra("L2", 0.02), vertebra("L3", 0.9, 2)
+    doubtful = replace(doubtful, fracture=replace(doubtful.fracture, mask=marked))
+    assert found_vertebrae(result(doubtful, whole)) == "2 vertebrae, L1 to L2, no fracture, doubtful: L1 (31 %)"
+    told = found_vertebrae(result(doubtful, whole, broken))
+    assert told == "3 vertebrae, L1 to L3, fractures: L3 (90 %, grade 2 wedge), doubtful: L1 (31 %)"
+    assert found_vertebrae(result(vertebra("L1", 0.31), whole)) == "2 vertebrae, L1 to L2, no fracture"
 
 
 def test_rows_hold_what_was_measured_at_their_level() -> None:
