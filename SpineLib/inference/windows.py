@@ -47,18 +47,16 @@ def plan(wanted: np.ndarray, window: Size, overlap: float) -> Plan:
     """
     size = tuple(min(length, extent) for length, extent in zip(window, wanted.shape, strict=True))
     axes = [_cells(extent, length, overlap) for extent, length in zip(wanted.shape, size, strict=True)]
-    counts = {}
-    for place in product(*axes):
-        here = np.count_nonzero(wanted[tuple(cells[start] for cells, start in zip(axes, place, strict=True))])
-        if here:
-            counts[place] = here
+    cells = {place: tuple(axis[start] for axis, start in zip(axes, place, strict=True)) for place in product(*axes)}
+    counts = {place: number for place, cell in cells.items() if (number := np.count_nonzero(wanted[cell]))}
     shown = np.zeros(wanted.shape, np.uint8)
     inner = {place: tuple(slice(a + EDGE, a + b - EDGE) for a, b in zip(place, size, strict=True)) for place in counts}
     for box in inner.values():
         shown[box] += 1
     kept = sorted(counts, key=lambda place: place[2])
+    # Those that show least are given up first.
     for place in sorted(counts, key=lambda place: counts[place]):
-        cell = tuple(cells[start] for cells, start in zip(axes, place, strict=True))
+        cell = cells[place]
         if (shown[cell][wanted[cell]] > 1).all():
             shown[inner[place]] -= 1
             kept.remove(place)

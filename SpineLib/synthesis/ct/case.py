@@ -30,8 +30,8 @@ class SyntheticCT:
 
     voxels: int16, HU, or other intensities where `truth["randomized"]`. labels: uint8, codes of `core.anatomy`
     (vertebrae, sacrum 26, discs 102). parts: uint8, 1 body, 2 posterior elements. fractured: uint8, 1 where a
-    fracture is: the whole body where it lost height, else bone near the break, which may be one of a process. affine:
-    4x4, index -> RAS mm. truth: what is written as JSON.
+    fracture is: the whole body where it lost height, else bone near the break, which may be one of a process.
+    affine: 4x4, index -> RAS mm. truth: what is written as JSON.
     """
 
     voxels: np.ndarray
