@@ -244,10 +244,13 @@ def test_a_burst_stands_in_the_canal() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "process" in kind])
 def test_a_broken_process_is_marked_in_the_posterior_elements(kind: str) -> None:
-    case = make_case(4, CtOptions((80, 64, 44), (1.5, 1.5, 1.5), 0.0, "L3", "usual", kind, **QUIET))
+    case = make_case(4, CtOptions((80, 96, 60), (1.5, 1.5, 1.5), 0.0, "L3", "usual", kind, **QUIET))
     mask = case.fractured > 0
-    assert mask.sum() > 8 and (case.parts[mask] == POSTERIOR).all()
-    assert (case.labels[mask] == BY_NAME["L3"].code).all()
+    whole = case.labels == BY_NAME["L3"].code
+    assert 8 < mask.sum() < 0.4 * whole.sum() and (case.parts[mask] == POSTERIOR).all() and (mask <= whole).all()
+    axis = 1 if "spinous" in kind else 0
+    reach, marked = np.argwhere(whole)[:, axis], np.argwhere(mask)[:, axis]
+    assert marked.max() == reach.max() or (axis == 0 and marked.min() == reach.min()), "the end is marked, too"
     assert (entry(case, "L3")["fracture"], entry(case, "L3")["genant_grade"]) == (kind, 0)
 
 

@@ -11,6 +11,7 @@ from cli_fixtures import assert_one_clear_line, spine
 from scipy.spatial.transform import Rotation
 
 from SpineLib.core.errors import InputError
+from SpineLib.synthesis.ct.broken import plane_of
 from SpineLib.synthesis.ct.case import make_case
 from SpineLib.synthesis.ct.fractures import sample_fracture
 from SpineLib.synthesis.ct.options import CtOptions
@@ -20,6 +21,7 @@ from SpineLib.synthesis.ct.shaped import Looks
 from SpineLib.synthesis.ct.variants import VARIANTS
 from SpineLib.synthesis.ct.vertebra import heights_mm, make_vertebra
 from SpineLib.synthesis.curve import CurveOptions, Pose, build_poses
+from SpineLib.synthesis.projection import Placed
 from SpineLib.synthesis.shapes.prepare import make_shape, make_shapes
 from SpineLib.synthesis.shapes.reading import level_of, to_patient
 from SpineLib.synthesis.shapes.store import Shape, load_shapes, save_shapes
@@ -133,14 +135,30 @@ def test_a_wedge_makes_the_left_side_lower(shape: Shape) -> None:
     assert right - left == pytest.approx(0.2 * 24, abs=0.6)
 
 
-def test_a_fracture_lowers_a_real_body_and_a_broken_process_is_made_of_tubes(shape: Shape) -> None:
+def test_a_fracture_lowers_a_real_body(shape: Shape) -> None:
     pose, looks = pose_of("L3"), Looks(shape, False, 1.0, STILL)
     wedge = sample_fracture(pose, "wedge", np.random.default_rng(1))
     before, after = (heights_mm(make_vertebra(pose, wedge, looks=looks), deformed) for deformed in (False, True))
     assert 1 - after[0] / before[0] == pytest.approx(wedge.shape.loss[0], abs=0.03)
-    process = sample_fracture(pose, "spinous process", np.random.default_rng(1))
-    broken = make_vertebra(pose, process, looks=looks)
-    assert broken.looks is None and "spinous tip" in broken.parts
+
+
+def test_the_end_of_a_broken_process_stands_off_as_it_was(shape: Shape) -> None:
+    pose, looks = pose_of("L3"), Looks(shape, False, 1.0, STILL)
+    cause = sample_fracture(pose, "spinous process", np.random.default_rng(1))
+    whole, broken = make_vertebra(pose, looks=looks).parts, make_vertebra(pose, cause, looks=looks).parts
+    assert set(broken) == {"posterior", "posterior tip"}
+    ranges = (np.arange(low, high, 0.5, dtype=np.float32) for low, high in ((-15, 15), (20, 95), (-30, 20)))
+    place = np.stack(np.meshgrid(*ranges)).reshape(3, -1)
+
+    def inside(part: Placed) -> np.ndarray:
+        return part.solid.distances(*(place - part.center[:, None].astype(np.float32)))[0] <= 0
+
+    beyond = cause.process.normal @ place > plane_of(cause.process, pose.size, whole)
+    before, near, far = (inside(part) for part in (whole["posterior"], broken["posterior"], broken["posterior tip"]))
+    np.testing.assert_array_equal(near, before & ~beyond)
+    assert far.sum() == pytest.approx((before & beyond).sum(), rel=0.1) and far.any()
+    moved = place[:, far].mean(axis=1) - place[:, before & beyond].mean(axis=1)
+    assert moved == pytest.approx(cause.process.moved_mm, abs=0.5)
 
 
 def test_missing_levels_are_made_of_the_nearest_and_c1_and_c2_are_not(shape: Shape) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM
 from SpineLib.core.box import corners
+from SpineLib.synthesis.ct.broken import Break, plane_of
 from SpineLib.synthesis.ct.discs import paint_discs
 from SpineLib.synthesis.ct.fractures import Fracture
 from SpineLib.synthesis.ct.grid import Canvas, Grain, Window
@@ -22,8 +23,8 @@ ARCH_DENSER = np.float32(1.5)
 """Spongy bone of the arch as a multiple of the body's."""
 ROUGH_MM = 0.35
 """How uneven the processes are."""
-NEAR_BREAK_MM = 4.0
-"""How far from a break in a process bone counts as fractured; our choice."""
+NEAR_BREAK_MM = 3.0
+"""How far before a break in a process bone counts as fractured, as all beyond it does; our choice."""
 FAR = np.float32(1e3)
 
 
@@ -119,8 +120,8 @@ def _paint_vertebra(
         within = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(own, window, strict=True))
         part = Bone(*(getattr(bone, each.name)[within] for each in fields(Bone)))
         _add_body(part, vertebra, canvas.grid.coordinates(own, pose.rotation, pose.center), rough.on(own), values)
-    if vertebra.fracture is not None and vertebra.fracture.part:
-        bone.fractured |= _near_break(canvas, vertebra, vertebra.fracture, window) & ~bone.is_body
+    if vertebra.fracture is not None and vertebra.fracture.process is not None:
+        bone.fractured |= _broken_off(canvas, vertebra, vertebra.fracture.process, window) & ~bone.is_body
     bone.spongy *= 1 + np.float32(0.14) * grain.on(window) + np.float32(0.1) * fine.on(window)
     _fill(canvas, window, bone.outer, bone.inner, bone.shell, bone.spongy)
     labels = canvas.labels[window]
@@ -197,13 +198,8 @@ def _break_body(
     bone.fractured &= bone.is_body
 
 
-def _near_break(canvas: Canvas, vertebra: Vertebra, fracture: Fracture, window: Window) -> np.ndarray:
-    """Where the two ends of a broken process face each other."""
-    root = vertebra.parts[f"{fracture.part} root"]
-    tip = vertebra.parts[f"{fracture.part} tip"]
-    ends = [
-        piece.center + sign * piece.rotation[:, 2] * piece.solid.half[2] for piece, sign in ((root, 1.0), (tip, -1.0))
-    ]
-    middle = vertebra.pose.world(np.mean(ends, axis=0)[None])[0]
-    x, y, z = canvas.grid.coordinates(window, None, middle)
-    return x * x + y * y + z * z < (NEAR_BREAK_MM + np.linalg.norm(ends[0] - ends[1]) / 2) ** 2
+def _broken_off(canvas: Canvas, vertebra: Vertebra, cause: Break, window: Window) -> np.ndarray:
+    """What lies beyond the break in a process, and the bone before it that faces the break."""
+    place = canvas.grid.coordinates(window, vertebra.pose.rotation, vertebra.pose.center)
+    along = sum(np.float32(part) * axis for part, axis in zip(cause.normal, place, strict=True))
+    return along > np.float32(plane_of(cause, vertebra.pose.size, vertebra.parts) - NEAR_BREAK_MM)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from SpineLib.synthesis.ct.broken import PART_OF, Break, sample_break
 from SpineLib.synthesis.curve import Pose
 from SpineLib.synthesis.morphometry import Size
 
@@ -85,23 +86,21 @@ class Gap:
 
 @dataclass(frozen=True)
 class Fracture:
-    """One broken vertebra. `band_hu`: density of the packed bone under the endplate; `part`: the broken process."""
+    """One broken vertebra. `band_hu`: density of the packed bone under the endplate; `process`: how one is broken."""
 
     level: str
     kind: str
     shape: Deformation | None = None
     gaps: tuple[Gap, ...] = ()
     band_hu: float = 0.0
-    part: str = ""
+    process: Break | None = None
 
 
 def sample_fracture(pose: Pose, kind: str, rng: np.random.Generator) -> Fracture:
     """A fracture of one kind, of any grade where the kind has grades."""
     level, size = pose.level, pose.size
-    if kind == "spinous process":
-        return Fracture(level, kind, part="spinous")
-    if kind == "transverse process":
-        return Fracture(level, kind, part=str(rng.choice(["transverse right", "transverse left"])))
+    if kind in PART_OF:
+        return Fracture(level, kind, process=sample_break(kind, rng))
     if kind == "split":
         turn = rng.normal(0, 0.5)
         upright = Gap(np.array([np.cos(turn), np.sin(turn), rng.normal(0, 0.15)]), rng.normal(0, 4), rng.uniform(1, 3))

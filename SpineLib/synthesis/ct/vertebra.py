@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from SpineLib.synthesis.ct.broken import broken
 from SpineLib.synthesis.ct.fractures import BACK, FRONT, Deformation, Fracture
 from SpineLib.synthesis.ct.look_alikes import LookAlike
 from SpineLib.synthesis.ct.shaped import Looks, ShapedSolid, shaped_parts
 from SpineLib.synthesis.curve import Pose
 from SpineLib.synthesis.projection import Placed
-from SpineLib.synthesis.solids import Body, Tube
+from SpineLib.synthesis.solids import Body
 from SpineLib.synthesis.vertebra import SIDES, bar, vertebra_parts
 
 _SIDED = ("transverse", "upper facet", "lower facet")
@@ -18,8 +19,6 @@ NAMES = ("body", *(f"{part} {side}" for side in ("right", "left") for part in ("
 NAMES += tuple(f"{part} {side}" for side in ("right", "left") for part in _SIDED)
 """Names of the parts that `vertebra_parts` makes, in its order."""
 FINE_MM = 0.05
-BREAK_MM = 2.0
-"""How far a broken process stands off."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +58,25 @@ def make_vertebra(
     cement: bool = False,
     looks: Looks | None = None,
 ) -> Vertebra:
-    """The vertebra at a pose, of a real shape if `looks` are given; a broken process comes as two pieces of tubes."""
-    if looks is not None and not (fracture is not None and fracture.part):
-        return Vertebra(pose, *shaped_parts(pose, looks), fracture, look_alike, cement, looks)
+    """The vertebra at a pose, of a real shape if `looks` are given."""
+    body, parts = _solids(pose) if looks is None else shaped_parts(pose, looks)
+    if fracture is not None and fracture.process is not None:
+        parts = broken(fracture.process, pose.size, parts)
+    return Vertebra(pose, body, parts, fracture, look_alike, cement, looks)
+
+
+def _solids(pose: Pose) -> tuple[Body | None, dict[str, Placed]]:
+    """Body (None for C1) and the parts behind it, of tubes."""
     upright = replace(pose, rotation=np.eye(3), center=np.zeros(3))
     if pose.level == "C1":
-        return Vertebra(pose, None, _atlas(pose))
+        return None, _atlas(pose)
     body, *others = vertebra_parts(upright)
     parts = dict(zip(NAMES[1:], others, strict=True))
     if pose.level == "C2":
         size = pose.size
         parts["dens"] = bar((0, -1, size.height / 2 - 3), (0, -1.5, size.height / 2 + 13), (4.6, 4.8), (4.0, 4.4))
-    if fracture is not None and fracture.part:
-        parts.update(_broken(fracture.part, parts.pop(fracture.part)))
     assert isinstance(body.solid, Body)
-    return Vertebra(pose, body.solid, parts, fracture, look_alike, cement)
+    return body.solid, parts
 
 
 def endplate_points(vertebra: Vertebra, deformed: bool = True) -> np.ndarray | None:
@@ -113,23 +116,6 @@ def height_loss(vertebra: Vertebra) -> tuple[float, float, float]:
         return 0.0, 0.0, 0.0
     front, middle, back = (1 - after / expected for after, expected in zip(now, before, strict=True))
     return front, middle, back
-
-
-def _broken(name: str, placed: Placed) -> dict[str, Placed]:
-    """The two pieces of a process, the outer one moved off and hanging."""
-    tube = placed.solid
-    assert isinstance(tube, Tube)
-    inner, outer = 0.42 * tube.length, 0.48 * tube.length
-    middle = tuple(np.mean([tube.start, tube.end], axis=0))
-    axis = placed.rotation[:, 2]
-    hanging = np.array([0.0, 0.0, -0.8 * BREAK_MM])
-    root = replace(tube, length=inner, end=middle)
-    tip = replace(tube, length=outer, start=middle)
-    moved = axis * (BREAK_MM + min(middle)) + hanging
-    return {
-        f"{name} root": Placed(root, placed.rotation, placed.center - axis * (tube.length - inner) / 2),
-        f"{name} tip": Placed(tip, placed.rotation, placed.center + axis * (tube.length - outer) / 2 + moved),
-    }
 
 
 def _atlas(pose: Pose) -> dict[str, Placed]:
