@@ -16,12 +16,17 @@ class Mask:
     shape: tuple[int, int, int]
 
     @classmethod
+    def empty(cls, shape: tuple[int, int, int]) -> "Mask":
+        """Nothing of an image of `shape`."""
+        return cls(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), shape)
+
+    @classmethod
     def from_array(cls, array: np.ndarray) -> "Mask":
         """Crop a whole `(I, J, K)` mask (any type, non-zero is inside) to its bounding box."""
         inside = array != 0
         shape = (int(inside.shape[0]), int(inside.shape[1]), int(inside.shape[2]))
         if not inside.any():
-            return cls(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), shape)
+            return cls.empty(shape)
         bounds = []
         for axis in range(3):
             others = tuple(other for other in range(3) if other != axis)
@@ -35,7 +40,7 @@ class Mask:
         """Every voxel that is in any of the masks; one or more, all of one image."""
         filled = [mask for mask in masks if not mask.is_empty]
         if not filled:
-            return cls(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), masks[0].shape)
+            return cls.empty(masks[0].shape)
         low = np.min([mask.origin for mask in filled], axis=0)
         high = np.max([np.add(mask.origin, mask.box.shape) for mask in filled], axis=0)
         box = np.zeros(high - low, dtype=bool)
@@ -60,7 +65,7 @@ class Mask:
     def from_indices(cls, where: np.ndarray, shape: tuple[int, int, int]) -> "Mask":
         """The mask of the voxels at indices `(n, 3)`, without an array of the whole image."""
         if not len(where):
-            return cls(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), shape)
+            return cls.empty(shape)
         low = where.min(axis=0)
         box = np.zeros(where.max(axis=0) - low + 1, dtype=bool)
         box[tuple((where - low).T)] = True
@@ -76,8 +81,7 @@ class Mask:
     def to_array(self) -> np.ndarray:
         """The mask at the image's full size, bool."""
         array = np.zeros(self.shape, dtype=bool)
-        where = tuple(slice(start, start + size) for start, size in zip(self.origin, self.box.shape, strict=True))
-        array[where] = self.box
+        array[self.window] = self.box
         return array
 
     def center_ras_mm(self, affine: np.ndarray) -> np.ndarray:
@@ -89,6 +93,11 @@ class Mask:
             for start, count in zip(self.origin, counts, strict=True)
         ]
         return affine[:3, :3] @ center + affine[:3, 3]
+
+    @property
+    def window(self) -> tuple[slice, ...]:
+        """Where the box lies in the image."""
+        return tuple(slice(start, start + size) for start, size in zip(self.origin, self.box.shape, strict=True))
 
     @property
     def is_empty(self) -> bool:

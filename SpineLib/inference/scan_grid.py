@@ -113,7 +113,7 @@ def mask_on(image: sitk.Image, inside: Mask, grid: ScanGrid, sure: np.ndarray | 
     size = image.GetSize()
     shape = (int(size[0]), int(size[1]), int(size[2]))
     if inside.is_empty:
-        return Mask(np.zeros((0, 0, 0), bool), (0, 0, 0), shape)
+        return Mask.empty(shape)
     box = np.pad(inside.box, 1).astype(np.float32)
     if sure is not None:
         shares = sure / np.float32(255)
@@ -122,7 +122,7 @@ def mask_on(image: sitk.Image, inside: Mask, grid: ScanGrid, sure: np.ndarray | 
     small = ScanGrid((box.shape[0], box.shape[1], box.shape[2]), grid.spacing_mm, corner)
     window = _window(image, small)
     if window is None:
-        return Mask(np.zeros((0, 0, 0), bool), (0, 0, 0), shape)
+        return Mask.empty(shape)
     start, length = window
     target = sitk.Image([int(each) for each in length], sitk.sitkUInt8)
     target.SetSpacing(image.GetSpacing())
@@ -163,20 +163,3 @@ def _window(image: sitk.Image, grid: ScanGrid) -> tuple[np.ndarray, np.ndarray] 
     low = np.clip(np.floor(places.min(axis=0) - reach), 0, size).astype(int)
     high = np.clip(np.ceil(places.max(axis=0) + reach) + 1, 0, size).astype(int)
     return (low, high - low) if (high > low).all() else None
-
-
-def labels_on(grid: ScanGrid, mask: Mask, affine: np.ndarray) -> tuple[tuple[slice, ...], np.ndarray]:
-    """The box of the grid that a scan's mask reaches, and which of its voxels are nearest to one inside."""
-    low = np.array(mask.origin)
-    ends = corners(low - 1, low + mask.box.shape)
-    places = grid.indices(ends @ affine[:3, :3].T + affine[:3, 3])
-    first = np.clip(np.floor(places.min(axis=0)).astype(int), 0, grid.shape)
-    last = np.clip(np.ceil(places.max(axis=0)).astype(int) + 1, 0, grid.shape)
-    box = tuple(slice(int(start), int(stop)) for start, stop in zip(first, last, strict=True))
-    to_index = np.linalg.inv(affine) @ grid.affine
-    voxels = np.stack(np.meshgrid(*(np.arange(part.start, part.stop) for part in box), indexing="ij"), -1)
-    found = np.rint(voxels @ to_index[:3, :3].T + to_index[:3, 3]).astype(int) - low
-    within = ((found >= 0) & (found < mask.box.shape)).all(axis=-1)
-    inside = np.zeros(within.shape, bool)
-    inside[within] = mask.box[tuple(found[within].T)]
-    return box, inside

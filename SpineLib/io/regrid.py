@@ -43,12 +43,12 @@ def on_grid(mask: Mask, affine: np.ndarray, shape: tuple[int, int, int], target:
     affine, target: 4x4, index -> RAS mm, of the mask and of the grid of `shape`; axes at right angles each.
     """
     if mask.is_empty:
-        return Mask(np.zeros((0, 0, 0), bool), (0, 0, 0), shape)
+        return Mask.empty(shape)
     if mask.shape == shape and (np.abs(affine - target) @ (*shape, 1) < SAME_MM).all():
         return mask
     low, high = _reach(mask, np.linalg.inv(target) @ affine, shape)
     if (high <= low).any():
-        return Mask(np.zeros((0, 0, 0), bool), (0, 0, 0), shape)
+        return Mask.empty(shape)
     # Of the target's grid only the box that the mask can reach: large scans have small vertebrae.
     part = image_of(np.zeros(high - low, np.uint8), _moved(target, low))
     source = image_of(mask.box.astype(np.uint8), _moved(affine, np.array(mask.origin)))

@@ -181,7 +181,7 @@ def _read_vertebra(part: dict[str, Any], masks: dict[str, Mask]) -> Vertebra:
 def _read_fracture(part: dict[str, Any] | None, masks: dict[str, Mask], shape: tuple[int, int, int]) -> Fracture | None:
     if part is None:
         return None
-    none = Mask(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), shape)
+    none = Mask.empty(shape)
     mask = none if part["segment"] is None else masks[part["segment"]]
     return Fracture(mask, part["probability"], part["genant_grade"], part["kind"])
 

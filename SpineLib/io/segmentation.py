@@ -103,7 +103,7 @@ def mask_of(layer: np.ndarray, box: tuple[slice, ...] | None, label: int) -> Mas
     """The mask of a label that lies in a box of a layer; box: as `find_objects` tells it, None where there is none."""
     shape = (int(layer.shape[0]), int(layer.shape[1]), int(layer.shape[2]))
     if box is None:
-        return Mask(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), shape)
+        return Mask.empty(shape)
     i, j, k = (int(part.start) for part in box)
     return Mask(layer[box] == label, (i, j, k), shape)
 
@@ -156,14 +156,15 @@ def _layers(masks: list[Mask], shape: tuple[int, int, int]) -> tuple[np.ndarray,
     used = [0]
     places = []
     for mask in masks:
-        window = tuple(slice(start, start + size) for start, size in zip(mask.origin, mask.box.shape, strict=True))
-        free = (index for index, layer in enumerate(layers) if used[index] < 255 and not layer[window][mask.box].any())
+        free = (
+            index for index, layer in enumerate(layers) if used[index] < 255 and not layer[mask.window][mask.box].any()
+        )
         index = next(free, len(layers))
         if index == len(layers):
             layers.append(np.zeros(shape, dtype=np.uint8))
             used.append(0)
         used[index] += 1
-        layers[index][window][mask.box] = used[index]
+        layers[index][mask.window][mask.box] = used[index]
         places.append((index, used[index]))
     return np.stack(layers), places
 

@@ -21,7 +21,7 @@ from SpineLib.tasks.scan_image import ScanImage
 from SpineLib.tasks.scan_measuring import measured
 from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.stopwatch import Stopwatch
-from SpineLib.tasks.vertebra_owners import owners_on_grid, voxels_of_owners
+from SpineLib.tasks.vertebrae_on_grid import near, vertebrae_on_grid
 
 if TYPE_CHECKING:
     from SpineLib.inference.scan_grid import ScanGrid
@@ -71,23 +71,21 @@ def mark_fractures(
     progress: Progress = silent,
 ) -> tuple[tuple[Vertebra, ...], tuple[Measurement, ...]]:
     """The vertebrae with their fractures, and how strongly the network marks each (`fracture_mark`, 0..1)."""
-    from scipy import ndimage
-
     from SpineLib.inference.scan_networks import find_fractures
 
-    grid, owners = owners_on_grid(scan, vertebrae, model.spacing_mm, 2 * MARGIN_MM)
-    near = ndimage.distance_transform_edt(owners == 0, model.spacing_mm) <= MARGIN_MM
+    grid, masks = vertebrae_on_grid(scan, vertebrae, model.spacing_mm, 2 * MARGIN_MM)
+    wanted = near(masks, grid.spacing_mm, MARGIN_MM)
     found = find_fractures(
-        model.bundle.network, scan.on(grid), near, model.window, model.device, progress, model.change
+        model.bundle.network, scan.on(grid), wanted, model.window, model.device, progress, model.change
     )
     calibration = {**CALIBRATION, **model.bundle.metadata.get("calibration", {})}
     marked, marks = [], []
-    for each, where in zip(vertebrae, voxels_of_owners(owners, len(vertebrae)), strict=True):
-        shares = found[tuple(where.T)].astype(np.float32)
-        mark = mark_of(shares)
+    for each, mask in zip(vertebrae, masks, strict=True):
+        shares = found[mask.window].astype(np.float32) * mask.box
+        mark = mark_of(shares[mask.box])
         method = "square root of the vertebra's mean probability of fractured bone"
         marks.append(Measurement("fracture_mark", mark, "", (each.level,), method))
-        sure = Mask.from_indices(where[shares >= calibration["threshold"]], grid.shape)
+        sure = Mask(shares >= calibration["threshold"], mask.origin, grid.shape)
         marked.append(replace(each, fracture=_fracture(scan, each.level, sure, mark, grid, measurements, calibration)))
     return tuple(marked), tuple(marks)
 
@@ -107,7 +105,7 @@ def _fracture(
     grade, kind, loss = _grade(level, measurements)
     probability = probability_of(mark, loss or 0.0, calibration)
     if probability < LEAST_PROBABILITY or sure.box.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
-        sure = Mask.from_indices(np.zeros((0, 3), int), grid.shape)
+        sure = Mask.empty(grid.shape)
     return Fracture(mask_on(scan.image, sure, grid), round(probability, 4), grade, kind)
 
 

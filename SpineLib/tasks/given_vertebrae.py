@@ -25,7 +25,7 @@ from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.scan_image import ScanImage, scan_image
 from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.stopwatch import Stopwatch
-from SpineLib.tasks.vertebra_owners import owners_on_grid
+from SpineLib.tasks.vertebrae_on_grid import near, vertebrae_on_grid
 
 GIVEN = "The vertebrae and their names were given; this program did not check them."
 MARGIN_MM = 24.0
@@ -96,44 +96,42 @@ def find_bodies(
     scan: ScanImage, vertebrae: Sequence[Vertebra], options: SegmentOptions, progress: Progress
 ) -> tuple[dict[str, Mask], list[str]]:
     """Bodies by level where the vertebra network sees one, and warnings of the machine."""
-    from scipy import ndimage
-
     from SpineLib.inference.scan_grid import mask_on
     from SpineLib.inference.scan_networks import find_vertebrae
 
     model = ScanModel.for_task(VERTEBRA_TASK, None, options)
-    grid, owners = owners_on_grid(scan, vertebrae, model.spacing_mm, MARGIN_MM)
-    near = ndimage.distance_transform_edt(owners == 0, model.spacing_mm) <= NEAR_MM
+    grid, masks = vertebrae_on_grid(scan, vertebrae, model.spacing_mm, MARGIN_MM)
+    wanted = near(masks, grid.spacing_mm, NEAR_MM)
     parts = find_vertebrae(
-        model.bundle.network, scan.on(grid), near, grid.spacing_mm, model.window, model.device, progress, model.change
+        model.bundle.network, scan.on(grid), wanted, grid.spacing_mm, model.window, model.device, progress, model.change
     ).parts
     bodies = {}
-    for number, (each, box) in enumerate(zip(vertebrae, ndimage.find_objects(owners, len(vertebrae)), strict=True), 1):
-        body = None if box is None else _body(parts, owners == number, box, grid.spacing_mm)
+    for each, mask in zip(vertebrae, masks, strict=True):
+        body = _body(parts, mask, grid.spacing_mm)
         if body is not None:
             bodies[each.level] = mask_on(scan.image, body, grid).within(each.mask)
     return bodies, model.warnings
 
 
-def _body(parts: np.ndarray, own: np.ndarray, box: tuple[slice, ...], spacing_mm: float) -> Mask | None:
+def _body(parts: np.ndarray, own: Mask, spacing_mm: float) -> Mask | None:
     """Of a vertebra and a voxel around it what is nearer to its body than to its posterior elements: the given mask may
     be wider than what the network marks, and its surface is what is to be measured. None where it sees no body.
 
-    parts: `(I, J, K)`, the network's answer. own: bool of that shape, the vertebra, in `box`.
+    parts: `(I, J, K)`, the network's answer. own: the vertebra, nowhere at the grid's border.
     """
     from scipy import ndimage
 
     from SpineLib.networks.ct_channels import PARTS
 
-    wide = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box)
-    body, behind = (own[wide] & (parts[wide] == PARTS.index(name)) for name in ("body", "posterior"))
+    seen, vertebra = own.around(parts), np.pad(own.box, 1)
+    body, behind = (vertebra & (seen == PARTS.index(name)) for name in ("body", "posterior"))
     if body.sum() * spacing_mm**3 < LEAST_BODY_MM3:
         return None
     inside = np.ones(body.shape, bool)
     if behind.any():
         inside = ndimage.distance_transform_edt(~body) < ndimage.distance_transform_edt(~behind)
-    i, j, k = (int(part.start) for part in wide)
-    return Mask(inside, (i, j, k), (parts.shape[0], parts.shape[1], parts.shape[2]))
+    i, j, k = (start - 1 for start in own.origin)
+    return Mask(inside, (i, j, k), own.shape)
 
 
 def _without_bodies(vertebrae: Sequence[Vertebra]) -> list[str]:

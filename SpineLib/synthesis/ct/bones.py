@@ -10,7 +10,7 @@ from SpineLib.core.box import corners
 from SpineLib.synthesis.ct.broken import Break, plane_of
 from SpineLib.synthesis.ct.discs import paint_discs
 from SpineLib.synthesis.ct.fractures import Fracture
-from SpineLib.synthesis.ct.grid import Canvas, Grain, Window
+from SpineLib.synthesis.ct.grid import Canvas, Grain, Window, slabs, within
 from SpineLib.synthesis.ct.look_alikes import altered, carve
 from SpineLib.synthesis.ct.person import Person
 from SpineLib.synthesis.ct.vertebra import Vertebra
@@ -45,8 +45,11 @@ def paint_solids(canvas: Canvas, solids: list[Placed], values: dict[str, float],
     if drawn is None:
         return
     window, outer, inner = drawn
-    spongy = np.float32(0.75 * values["trabecular"]) * (1 + np.float32(0.25) * grain.on(window))
-    _fill(canvas, window, outer, inner, values["cortical"], spongy)
+    for slab in slabs(window):
+        own = within(slab, window)
+        if outer[own].min() < canvas.edge_mm:
+            spongy = np.float32(0.75 * values["trabecular"]) * (1 + np.float32(0.25) * grain.on(slab))
+            _fill(canvas, slab, outer[own], inner[own], values["cortical"], spongy)
     if label:
         here = canvas.labels[window]
         here[outer <= 0] = label
@@ -77,9 +80,9 @@ def _union(
         if own is None:
             continue
         distances = part.solid.distances(*canvas.grid.coordinates(own, part.rotation, part.center))
-        within = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(own, window, strict=True))
+        here = within(own, window)
         for field, distance in zip((outer, inner), distances, strict=True):
-            np.minimum(field[within], distance, out=field[within])
+            np.minimum(field[here], distance, out=field[here])
     return window, outer, inner
 
 
@@ -117,8 +120,7 @@ def _paint_vertebra(
     bone = Bone(outer + uneven, inner + uneven, shell, spongy, *nowhere)
     own = None if box is None else canvas.grid.window(box, canvas.edge_mm)
     if own is not None:
-        within = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(own, window, strict=True))
-        part = Bone(*(getattr(bone, each.name)[within] for each in fields(Bone)))
+        part = Bone(*(getattr(bone, each.name)[within(own, window)] for each in fields(Bone)))
         _add_body(part, vertebra, canvas.grid.coordinates(own, pose.rotation, pose.center), rough.on(own), values)
     if vertebra.fracture is not None and vertebra.fracture.process is not None:
         bone.fractured |= _broken_off(canvas, vertebra, vertebra.fracture.process, window) & ~bone.is_body

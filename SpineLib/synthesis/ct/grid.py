@@ -5,6 +5,7 @@ The world is that of `curve`: x to the left, y to the back, z upward, mm; that i
 whole indices; nothing here adds or takes half a voxel.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from SpineLib.core.volume import RAS_TO_LPS
 
 Window = tuple[slice, slice, slice]
+SLAB_PLANES = 8
 
 
 @dataclass(frozen=True)
@@ -117,23 +119,38 @@ class Canvas:
         here += share * (value - here)
 
 
+def slabs(window: Window) -> Iterator[Window]:
+    """The window in slabs of a few planes, which a processor keeps at hand while it goes over them again and again."""
+    for start in range(window[0].start, window[0].stop, SLAB_PLANES):
+        yield slice(start, min(start + SLAB_PLANES, window[0].stop)), window[1], window[2]
+
+
+def within(window: Window, whole: Window) -> Window:
+    """A part of a window as a window of that window's own array."""
+    i, j, k = (
+        slice(own.start - all_of.start, own.stop - all_of.start) for own, all_of in zip(window, whole, strict=True)
+    )
+    return i, j, k
+
+
 def enlarged(coarse: np.ndarray, steps: tuple[int, int, int], window: Window) -> np.ndarray:
     """Values of a `Grid.every` volume on a window of the full grid, by linear interpolation."""
     result = coarse
-    for axis, (step, part) in enumerate(zip(steps, window, strict=True)):
-        place = np.arange(part.start, part.stop) / step
-        low = (
-            np.minimum(place.astype(int), coarse.shape[axis] - 2)
-            if coarse.shape[axis] > 1
-            else np.zeros(len(place), int)
+    # Along the first axis last: there, whole planes are copied.
+    places = [np.arange(part.start, part.stop) / step for step, part in zip(steps, window, strict=True)]
+    lows = [np.clip(place.astype(int), 0, max(size - 2, 0)) for place, size in zip(places, coarse.shape, strict=True)]
+    result = coarse[lows[0][0] : lows[0][-1] + 2]
+    for axis, first in ((2, 0), (1, 0), (0, lows[0][0])):
+        low = lows[axis] - first
+        weight = (
+            (places[axis] - lows[axis]).astype(np.float32).reshape([-1 if each == axis else 1 for each in range(3)])
         )
-        weight = (place - low).astype(np.float32).reshape([-1 if each == axis else 1 for each in range(3)])
-        first = result.take(low, axis=axis)
-        second = result.take(np.minimum(low + 1, coarse.shape[axis] - 1), axis=axis)
-        second -= first
-        second *= weight
-        first += second
-        result = first
+        below = result.take(low, axis=axis)
+        step = result.take(np.minimum(low + 1, result.shape[axis] - 1), axis=axis)
+        step -= below
+        step *= weight
+        below += step
+        result = below
     return result
 
 
@@ -151,7 +168,8 @@ class Grain:
 
     def on(self, window: Window) -> np.ndarray:
         """The texture on a window's voxels."""
-        first = [part.start % self.SIZE for part in window]
-        last = [start + part.stop - part.start for start, part in zip(first, window, strict=True)]
-        repeated = np.tile(self.tile, [-(-end // self.SIZE) for end in last])
-        return repeated[tuple(slice(start, end) for start, end in zip(first, last, strict=True))]
+        repeated = self.tile
+        # In an order in which little is copied element by element.
+        for axis in (0, 2, 1):
+            repeated = repeated.take(np.arange(window[axis].start, window[axis].stop) % self.SIZE, axis=axis)
+        return repeated

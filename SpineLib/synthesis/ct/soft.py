@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from SpineLib.synthesis.body import Blob, ring
 from SpineLib.synthesis.build_body import TRUNK
-from SpineLib.synthesis.ct.grid import Canvas, Grain, Grid, Window, enlarged
+from SpineLib.synthesis.ct.grid import Canvas, Grain, Grid, Window, enlarged, slabs
 from SpineLib.synthesis.ct.person import Person
 from SpineLib.synthesis.solids import MUSCLE, ellipsoid_distance
 
@@ -77,9 +77,9 @@ def paint_soft_tissue(canvas: Canvas, person: Person, values: dict[str, float], 
 
     def paint(distance: np.ndarray, value: Value) -> None:
         window = _reach(canvas, frame, distance)
-        if window is not None:
-            share = canvas.share(enlarged(distance, frame.steps, window))
-            canvas.blend(window, share, value(window) if callable(value) else value)
+        for slab in slabs(window) if window is not None else ():
+            share = canvas.share(enlarged(distance, frame.steps, slab))
+            canvas.blend(slab, share, value(slab) if callable(value) else value)
 
     def mottled(name: str, spread: float) -> Value:
         return lambda window: np.float32(values[name]) + np.float32(spread) * grain.on(window)
@@ -180,11 +180,13 @@ def _paint_clefts(canvas: Canvas, frame: Frame, flesh: np.ndarray, fat: float, r
     if window is None:
         return
     fields = (frame.noise(rng, CLEFT_MM), frame.noise(rng, CLEFT_MM), around, frame.dx, frame.dy)
-    sheets, uneven, around, dx, dy = (enlarged(field, frame.steps, window) for field in fields)
-    # A sheet is thick here and gone there.
-    thick = np.float32(rng.uniform(0.2, 1.6)) * (uneven + np.float32(0.2))
-    cleft = np.minimum(np.abs(sheets) * np.float32(CLEFT_MM) - thick, np.maximum(np.abs(dx) - 1, 60 - dy))
-    canvas.blend(window, canvas.share(np.maximum(cleft, around)), fat)
+    thickness = np.float32(rng.uniform(0.2, 1.6))
+    for slab in slabs(window):
+        sheets, uneven, beyond, dx, dy = (enlarged(field, frame.steps, slab) for field in fields)
+        # A sheet is thick here and gone there.
+        cleft = np.abs(sheets) * np.float32(CLEFT_MM) - thickness * (uneven + np.float32(0.2))
+        cleft = np.minimum(cleft, np.maximum(np.abs(dx) - 1, 60 - dy))
+        canvas.blend(slab, canvas.share(np.maximum(cleft, beyond)), fat)
 
 
 def _cavity(frame: Frame, person: Person, flesh: np.ndarray) -> np.ndarray:
