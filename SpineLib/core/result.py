@@ -10,6 +10,8 @@ from SpineLib.core.mask import Mask
 
 SCHEMA_VERSION = 1
 DISCLAIMER = "For research use only. Not a medical device."
+UNSURE = 0.75
+"""Names that are less probable than this are told as doubtful."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Vertebra:
     landmarks: dict[str, tuple[float, ...]] = field(default_factory=dict)
     body: Mask | None = None
     fracture: Fracture | None = None
+
+    @property
+    def is_uncertain(self) -> bool:
+        """Whether its name is in doubt."""
+        return self.confidence < UNSURE
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,6 @@ from pathlib import Path
 from SpineLib.core.result import SpineResult, Vertebra
 from SpineLib.io.output import safe_output
 
-UNSURE = 0.75
-"""Names that are less probable than this are marked."""
-
 
 @dataclass(frozen=True)
 class VertebraRow:
@@ -72,11 +69,6 @@ COLUMNS = {
 }
 
 
-def is_uncertain(vertebra: Vertebra) -> bool:
-    """Whether the name of a vertebra is in doubt."""
-    return vertebra.confidence < UNSURE
-
-
 def rows_of(result: SpineResult) -> list[VertebraRow]:
     """A row for each vertebra, from the head downward as in the result."""
     at: dict[str, dict[str, float]] = {}
@@ -123,7 +115,7 @@ def _row(vertebra: Vertebra, values: dict[str, float]) -> VertebraRow:
         level=vertebra.level,
         confidence=vertebra.confidence,
         second_level=vertebra.second_level,
-        uncertain=is_uncertain(vertebra),
+        uncertain=vertebra.is_uncertain,
         probability=fracture.probability if fracture else None,
         genant_grade=fracture.genant_grade if fracture else _grade(values),
         kind=fracture.kind if fracture else "",

@@ -9,7 +9,6 @@ from SpineLib.core.anatomy import BY_NAME
 from SpineLib.core.result import Measurement, SpineResult, Structure, Vertebra
 from SpineLib.io.segmentation import name_of, parts_of
 from SpineLib.reporting.in_words import found_vertebrae
-from SpineLib.reporting.vertebra_table import is_uncertain
 
 HEADERS = ("", "Value", "Certainty")
 Color = tuple[float, float, float]
@@ -63,7 +62,7 @@ def fill_table(table: Any, rows: list[Row]) -> None:
 
 
 def _found(part: Structure | Vertebra) -> str:
-    if isinstance(part, Vertebra) and is_uncertain(part):
+    if isinstance(part, Vertebra) and part.is_uncertain:
         return f"uncertain, maybe {part.second_level}" if part.second_level else "uncertain"
     return "found"
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 NAME = "ct"
 LOCALIZER = "ct_localizer"
 NOTHING_FOUND = "No spine was found in this scan, so the result is empty."
-UNSURE = 0.75
-"""Names that are less probable than this are told as doubtful."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ def result_of(
 def _warnings(vertebrae: tuple[Vertebra, ...]) -> tuple[str, ...]:
     if not vertebrae:
         return (NOTHING_FOUND,)
-    doubtful = [each for each in vertebrae if each.confidence < UNSURE]
+    doubtful = [each for each in vertebrae if each.is_uncertain]
     if not doubtful:
         return ()
     first = doubtful[0]

@@ -14,11 +14,9 @@ from scan_fixtures import BROKEN, UNSURE_OF, synthetic_case, true_result
 from SpineLib.core.errors import ResourceError
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import DISCLAIMER, Fracture, Measurement, SpineResult, Vertebra
-from SpineLib.reporting import vertebra_table
 from SpineLib.reporting.in_words import found_vertebrae
 from SpineLib.reporting.scan_report import report_of, write_report
 from SpineLib.reporting.vertebra_table import by_suspicion, rows_of, write_csv
-from SpineLib.tasks import ct_spine
 
 NONE = Mask(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), (4, 4, 4))
 
@@ -30,10 +28,6 @@ def vertebra(level: str, probability: float | None = None, grade: int | None = N
 
 def result(*vertebrae: Vertebra, measurements: tuple[Measurement, ...] = (), **other: object) -> SpineResult:
     return SpineResult("fracture", (4, 4, 4), np.eye(4), (), vertebrae, measurements, **other)
-
-
-def test_the_same_doubt_is_told_in_the_warning_and_in_the_table() -> None:
-    assert vertebra_table.UNSURE == ct_spine.UNSURE
 
 
 def test_what_is_marked_but_less_probable_than_not_is_told_as_doubtful() -> None:

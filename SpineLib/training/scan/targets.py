@@ -22,6 +22,7 @@ from SpineLib.training.scan.cases import UNKNOWN_LABEL
 from SpineLib.training.scan.patches import Patch
 
 ANY_PART = (1 << len(PARTS)) - 1
+NOTHING, BODY, POSTERIOR, FRACTURED = range(len(FRACTURE_CLASSES))
 SPLIT = (len(PARTS), 3, len(REGIONS))
 _REGION_OF = np.zeros(256, np.int64)
 for _vertebra in VERTEBRAE:
@@ -158,7 +159,7 @@ class Fractures:
 
     def encode(self, patch: Patch, spacing_mm: float) -> tuple[torch.Tensor, ...]:
         """Which classes a voxel may be, one bit each in the order of `FRACTURE_CLASSES`."""
-        body, posterior, fractured = (1 << FRACTURE_CLASSES.index(name) for name in ("body", "posterior", "fractured"))
+        body, posterior, fractured = (1 << place for place in (BODY, POSTERIOR, FRACTURED))
         table = np.ones(256, np.int64)
         table[[vertebra.code for vertebra in VERTEBRAE]] = body + posterior
         table[[SACRUM.code, UNKNOWN_LABEL]] = 1, (1 << len(FRACTURE_CLASSES)) - 1
@@ -174,21 +175,21 @@ class Fractures:
         log_shares = functional.log_softmax(answer, 1)
         shares, known = log_shares.exp(), (classes & (classes - 1)) == 0
         there = [(classes == 1 << place).float() for place in range(len(FRACTURE_CLASSES))]
-        weight = 1.0 - 0.5 * there[0] + 2.0 * there[3]
+        weight = 1.0 - 0.5 * there[NOTHING] + 2.0 * there[FRACTURED]
         entropy = -(weight * _log_share_of(log_shares, classes)).mean()
-        healthy = [_dice_loss(shares[:, place] * known, there[place]) for place in (1, 2)]
+        healthy = [_dice_loss(shares[:, place] * known, there[place]) for place in (BODY, POSTERIOR)]
         # Each patch by itself: beside a body that burst, a broken process would weigh nothing.
-        pairs = zip(shares[:, 3], there[3], strict=True)
+        pairs = zip(shares[:, FRACTURED], there[FRACTURED], strict=True)
         broken = [_dice_loss(share, own) for share, own in pairs if own.any()]
         return 2 * entropy + sum(healthy) / 4 + (sum(broken) / len(broken) if broken else 0.0)
 
     def scores(self, answer: torch.Tensor, *truth: torch.Tensor) -> dict[str, float]:
         (classes,) = truth
-        found, there = answer.argmax(1), classes == 1 << FRACTURE_CLASSES.index("fractured")
-        scores = {"body_dice": _dice(found == 1, classes == 1 << 1)}
+        found, there = answer.argmax(1), classes == 1 << FRACTURED
+        scores = {"body_dice": _dice(found == BODY, classes == 1 << BODY)}
         if not there.any():
-            return {**scores, "healthy_kept": float(not (found == 3).any())}
-        return {**scores, "fracture_dice": _dice(found == 3, there)}
+            return {**scores, "healthy_kept": float(not (found == FRACTURED).any())}
+        return {**scores, "fracture_dice": _dice(found == FRACTURED, there)}
 
 
 def _log_share_of(log_shares: torch.Tensor, possible: torch.Tensor) -> torch.Tensor:
