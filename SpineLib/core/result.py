@@ -42,6 +42,7 @@ class Fracture:
 class Vertebra:
     """One vertebra: its level, the second-best reading, its own mask (neighbors may overlap) and its landmarks.
 
+    confidence: probability of the name times how sure the mask is. second_confidence: the same of the second reading.
     landmarks: name -> coordinates; films in pixels (x, y) of the input, scans in RAS mm. body: the part of the mask
     that is the vertebral body, None where it is not told apart. fracture: None where fractures were not looked for.
     """
@@ -53,6 +54,7 @@ class Vertebra:
     landmarks: dict[str, tuple[float, ...]] = field(default_factory=dict)
     body: Mask | None = None
     fracture: Fracture | None = None
+    second_confidence: float | None = None
 
     @property
     def is_uncertain(self) -> bool:

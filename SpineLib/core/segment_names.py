@@ -82,8 +82,3 @@ def label_names(labels: Iterable[int]) -> dict[int, str]:
     is_pelvis = present <= LOWEST_SPINE and bool(present & {27, 28})
     names = TOTALSEGMENTATOR_LABELS if is_pelvis or present & ONLY_TOTALSEGMENTATOR else VERSE_LABELS
     return {label: names[label] for label in sorted(present) if label in names}
-
-
-def from_the_head(levels: Iterable[str]) -> list[str]:
-    """Levels in their order, the highest first."""
-    return sorted(levels, key=lambda level: ("CTL".index(level[0]), int(level[1:])))

@@ -3,14 +3,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import find_objects
 
 from SpineLib.core.errors import InputError
+from SpineLib.core.level_order import positions
 from SpineLib.core.mask import Mask
-from SpineLib.core.segment_names import LEVELS, by_anatomy, from_the_head, label_names
+from SpineLib.core.segment_names import LEVELS, by_anatomy, label_names
 from SpineLib.io.reading import read
 from SpineLib.io.regrid import check_axes
 from SpineLib.io.segmentation import mask_of, read_segments
@@ -18,6 +20,8 @@ from SpineLib.io.segmentation import mask_of, read_segments
 HEADER_BYTES = 1 << 16
 HIGHEST_LABEL = 1000
 """Images have higher values; maps of labels have not."""
+FARTHEST_MM = 90.0
+"""From the center of a vertebra to the next, twice what a tall person's loin has."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class LabeledSpine:
     @property
     def levels(self) -> list[str]:
         """The vertebrae, from the head downward."""
-        return from_the_head(LEVELS & self.masks.keys())
+        return list(positions(LEVELS & self.masks.keys()))
 
 
 def read_labeled_spine(path: str | Path) -> LabeledSpine:
@@ -94,9 +98,10 @@ def _from_labels(path: Path) -> LabeledSpine:
     names = label_names(label for label, box in enumerate(boxes, 1) if box is not None)
     masks = [(name, "", mask_of(labels, boxes[label - 1], label)) for label, name in names.items()]
     spine = spine_of(masks, volume.affine, path.name)
-    if _runs_up(spine):
+    if not _is_a_row(spine):
         raise InputError(
-            f"The labels of {path.name} are neither VerSe's nor those of TotalSegmentator: they run up the spine.",
+            f"The labels of {path.name} are neither VerSe's nor those of TotalSegmentator (version 2): what they would "
+            "stand for lies in no row from the head downward.",
             "Give a segmentation whose segments have names (.seg.nrrd).",
         )
     return spine
@@ -112,7 +117,11 @@ def _whole_numbers(voxels: np.ndarray, name: str) -> np.ndarray:
     raise InputError(f"{name} is an image, not a segmentation.", "Give a .seg.nrrd, or a map of labels.")
 
 
-def _runs_up(spine: LabeledSpine) -> bool:
-    """Whether the vertebra that should be the highest lies below the one that should be the lowest."""
-    first, last = (spine.masks[spine.levels[place]].center_ras_mm(spine.affine) for place in (0, -1))
-    return bool(first[2] < last[2])
+def _is_a_row(spine: LabeledSpine) -> bool:
+    """Whether the vertebrae lie as their names say: the highest above the lowest, none farther from the one before it
+    than vertebrae can be."""
+    centers = [spine.masks[level].center_ras_mm(spine.affine) for level in spine.levels]
+    places = list(positions(spine.levels).values())
+    steps = zip(pairwise(centers), pairwise(places), strict=True)
+    near = all(np.linalg.norm(below - above) <= FARTHEST_MM * (last - first) for (above, below), (first, last) in steps)
+    return near and bool(centers[0][2] >= centers[-1][2])

@@ -38,17 +38,20 @@ GAP = 1.55
 """From this many usual distances on a vertebra may be missing between two."""
 MISSED, UNEXPECTED = 0.02, 1e-4
 """Probability that a level is left out where the distance does not call for it, and that none is where it does."""
+LEAST_TOLD = 0.001
+"""A reading less probable than this is not told as the second best."""
 OFF_THE_SACRUM = 1e-4
 """Probability that the vertebra next to the sacrum is not the lowest of its spine."""
 
 
 @dataclass(frozen=True)
 class Name:
-    """A vertebra's level, how probable it is, and the second-best level where there is one."""
+    """A vertebra's level, how probable it is, and the second-best level, where there is one, with its probability."""
 
     level: str
     confidence: float
     second: str | None
+    second_confidence: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,9 @@ def _name(level: str, marginal: np.ndarray) -> Name:
     others = marginal.copy()
     others[chosen] = -1.0
     second = int(others.argmax())
-    return Name(level, float(marginal[chosen]), LEVELS[second] if others[second] > 0.001 else None)
+    if others[second] <= LEAST_TOLD:
+        return Name(level, float(marginal[chosen]), None)
+    return Name(level, float(marginal[chosen]), LEVELS[second], float(others[second]))
 
 
 def _evidence(looks: Sequence[Looks], levels: tuple[str, ...], on_sacrum: bool) -> np.ndarray:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from SpineLib.core.level_order import positions
 from SpineLib.measurement.body_frame import BodyFrame
 from SpineLib.measurement.endplates import Endplate
-from SpineLib.measurement.level_order import positions
 
 LEAST_SPAN = 2
 """Levels between the ends of a Cobb angle: two neighbors alone show the error of their endplates, not a curve."""

@@ -3,8 +3,7 @@
 
 After Pickhardt et al., "Opportunistic screening for osteoporosis using abdominal computed tomography scans obtained for
 other indications" (Annals of Internal Medicine 2013), who draw an oval in the trabecular bone of the body; ours is an
-ellipsoid and its size our choice. Contrast in the blood raises the value: whether there is any is not looked for here,
-the caller has to say it.
+ellipsoid and its size our choice. Contrast in the blood raises the value: see `contrast`.
 """
 
 from itertools import product

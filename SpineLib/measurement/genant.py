@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from SpineLib.measurement.level_order import positions
+from SpineLib.core.level_order import positions
 
 GRADES = ((0.40, 3), (0.25, 2), (0.20, 1))
 """Least share of height lost and grade: severe, moderate, mild."""
@@ -26,6 +26,9 @@ ACCOMPANIED = 0.10
 """A lost posterior height counts only where another height lost this much, too: L5 is lower at its back in health."""
 CRUSHED = 0.65
 """From this share of the largest loss on, the posterior wall has collapsed with the rest."""
+
+NOTICED_VOXELS = 1.5
+"""Losses of fewer voxels than this along the body are told as none: each endplate may lie anywhere within a slice."""
 
 Heights = tuple[float, float, float]
 
@@ -63,8 +66,10 @@ def kind_of(loss: Heights) -> str:
     return "wedge" if front >= middle else "biconcave"
 
 
-def grade_heights(heights: dict[str, Heights]) -> dict[str, GenantReading]:
+def grade_heights(heights: dict[str, Heights], voxels_mm: dict[str, float] | None = None) -> dict[str, GenantReading]:
     """Level -> reading, from the heights in mm of all levels that could be measured (at least one).
+
+    voxels_mm: level -> length of a voxel along the body; 0 where not given.
 
     The vertebra that lost most is set aside first and the others are judged anew without it, so that one collapse does
     not make its neighbors look tall or hide a second one.
@@ -72,18 +77,25 @@ def grade_heights(heights: dict[str, Heights]) -> dict[str, GenantReading]:
     places = positions(heights)
     sound = set(places)
     while True:
-        readings = {level: _read(level, heights, places, sound - {level}) for level in places}
+        readings = {
+            level: _read(level, heights, (voxels_mm or {}).get(level, 0.0), places, sound - {level}) for level in places
+        }
         worst = max(sound, key=lambda level: readings[level].largest_loss, default=None)
         if worst is None or readings[worst].largest_loss < COLLAPSED:
             return readings
         sound.remove(worst)
 
 
-def _read(level: str, heights: dict[str, Heights], places: dict[str, int], sound: set[str]) -> GenantReading:
+def _read(
+    level: str, heights: dict[str, Heights], voxel_mm: float, places: dict[str, int], sound: set[str]
+) -> GenantReading:
     own = heights[level]
     neighbors = _neighbors(level, places, sound)
     expected = _expected(level, heights, places, neighbors) if neighbors else (own[2], own[2], own[2])
-    front, middle, back = (1 - now / before for now, before in zip(own, expected, strict=True))
+    front, middle, back = (
+        1 - now / before if before - now >= NOTICED_VOXELS * voxel_mm else min(1 - now / before, 0.0)
+        for now, before in zip(own, expected, strict=True)
+    )
     loss = (front, middle, back)
     grade = grade_of(_counted(loss))
     return GenantReading(expected, loss, grade, kind_of(loss) if grade else "", neighbors)

@@ -23,6 +23,7 @@ SLAB_SHARE = 0.4
 NEAR_MM = 1.0
 """Columns up to this far in front of and behind a place count for it."""
 STEP_MM = 0.5
+FRAYED_VOXELS = 1.5
 LEAST_DEPTH_MM = 6.0
 LEAST_BEFORE, LEAST_BEHIND = 0.5, 0.7
 """Least thickness in front and at the back, as shares of the median: the front of a wedge is low, while what is low
@@ -33,18 +34,18 @@ at the back has been pushed out into the canal."""
 class HeightReading:
     """`heights_mm`: anterior, middle, posterior. `ends`: (3, 2, 3) RAS mm, of each its lower and upper end.
 
-    `depth_mm`: of the endplates in the midsagittal slab. `quality`: 0..1, falls with the voxel's length along the body.
+    `depth_mm`: of the endplates in the midsagittal slab. `voxel_mm`: length of a voxel along the body.
     """
 
     heights_mm: tuple[float, float, float]
     ends: np.ndarray
     depth_mm: float
-    quality: float
+    voxel_mm: float
 
     @property
-    def wedge_ratio(self) -> float:
-        """Anterior over posterior height."""
-        return self.heights_mm[0] / self.heights_mm[2]
+    def quality(self) -> float:
+        """1 for voxels that are short against the body, 0 where it is two voxels high."""
+        return float(np.clip(1 - 2 * self.voxel_mm / min(self.heights_mm), 0, 1))
 
     @property
     def landmarks(self) -> dict[str, tuple[float, ...]]:
@@ -57,22 +58,29 @@ class HeightReading:
 
 
 def read_heights(body: SoftMask, frame: BodyFrame) -> HeightReading | None:
-    """The heights along the frame's up in the slab around its midsagittal plane; None where the slab holds no body."""
+    """The heights along the frame's up in the slab around its midsagittal plane; None where the slab holds no body.
+
+    Over a cleft from side to side the endplates are drawn through, as over gaps within a column.
+    """
     found = columns(body, frame.center, frame.axes, STEP_MM, slab_half_width_mm(frame))
     lower, upper = _mean_across(found.lower), _mean_across(found.upper)
     edges = depth_ends(found.front, upper - lower)
     if edges is None:
         return None
     back, front = edges
+    voxel_mm = 1 / float(np.linalg.norm(body.to_index[:3, :3] @ frame.up))
+    sound = _sound(found.front, lower, voxel_mm)
+    if not sound.any():
+        return None
+    lower, upper = (np.interp(found.front, found.front[sound], surface[sound]) for surface in (lower, upper))
     ends, heights = np.zeros((3, 2, 3)), []
     for row, share in enumerate(SHARES):
         place = front - share * (front - back)
-        near = (np.abs(found.front - place) <= NEAR_MM) & np.isfinite(lower)
+        near = np.abs(found.front - place) <= NEAR_MM
         low, high = float(lower[near].mean()), float(upper[near].mean())
         ends[row] = found.ras(0.0, place, low), found.ras(0.0, place, high)
         heights.append(high - low)
-    quality = _quality(body, frame.up, min(heights))
-    return HeightReading((heights[0], heights[1], heights[2]), ends, front - back, quality)
+    return HeightReading((heights[0], heights[1], heights[2]), ends, front - back, voxel_mm)
 
 
 def slab_half_width_mm(frame: BodyFrame) -> float:
@@ -88,6 +96,16 @@ def _mean_across(surface: np.ndarray) -> np.ndarray:
     return np.where(counts > len(surface) / 2, total / np.maximum(counts, 1), np.nan)
 
 
+def _sound(front: np.ndarray, surface: np.ndarray, voxel_mm: float) -> np.ndarray:
+    """Where a profile (m,) is known, bool, off the frayed rims of gaps within it."""
+    hit = np.isfinite(surface)
+    known = np.flatnonzero(hit)
+    gaps = np.flatnonzero(~hit & (np.arange(len(hit)) > known[0]) & (np.arange(len(hit)) < known[-1]))
+    for gap in gaps:
+        hit &= np.abs(front - front[gap]) > FRAYED_VOXELS * voxel_mm
+    return hit
+
+
 def depth_ends(front: np.ndarray, thickness: np.ndarray) -> tuple[float, float] | None:
     """Rear and front end (mm) of the part of a midsagittal profile (m,) that lies between the endplates."""
     hit = np.isfinite(thickness)
@@ -97,9 +115,3 @@ def depth_ends(front: np.ndarray, thickness: np.ndarray) -> tuple[float, float] 
     behind, before = np.flatnonzero(share >= LEAST_BEHIND), np.flatnonzero(share >= LEAST_BEFORE)
     back, ahead = float(front[behind[0]]), float(front[before[-1]])
     return (back, ahead) if ahead - back >= LEAST_DEPTH_MM else None
-
-
-def _quality(body: SoftMask, up: np.ndarray, height_mm: float) -> float:
-    """1 for voxels that are short against the body, 0 where it is two voxels high."""
-    voxel_mm = 1 / float(np.linalg.norm(body.to_index[:3, :3] @ up))
-    return float(np.clip(1 - 2 * voxel_mm / height_mm, 0, 1))

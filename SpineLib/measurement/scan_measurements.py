@@ -2,10 +2,11 @@
 """Everything that is measured on the vertebrae of a scan."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from SpineLib.core.level_order import positions
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import Measurement, Vertebra
 from SpineLib.measurement import angles
@@ -14,7 +15,6 @@ from SpineLib.measurement.density import LEVELS as DENSITY_LEVELS
 from SpineLib.measurement.density import trabecular_density
 from SpineLib.measurement.genant import GenantReading, grade_heights
 from SpineLib.measurement.heights import PLACES, HeightReading, read_heights
-from SpineLib.measurement.level_order import positions
 from SpineLib.measurement.retropulsion import rear_wall, retropulsion_mm
 from SpineLib.measurement.sacral_endplate import sacral_endplate
 from SpineLib.measurement.soft_mask import SoftMask, is_cut, soften
@@ -46,28 +46,51 @@ class LevelReading:
         return {"center": tuple(float(value) for value in self.frame.center), **self.heights.landmarks}
 
 
+@dataclass(frozen=True)
+class FineShapes:
+    """Masks on a grid finer than the scan's, on which thick slices do not cut the endplates into stairs: vertebrae by
+    level, with their bodies, and the sacrum. affine: of that grid, 4x4, index -> RAS mm."""
+
+    vertebrae: dict[str, Vertebra]
+    sacrum: Mask | None
+    affine: np.ndarray
+
+
+@dataclass(frozen=True)
+class Densities:
+    """What densities are read from. voxels: (I, J, K) of the scan; a value plus `offset_hu` is in Hounsfield units.
+    has_contrast: the blood holds contrast, which lowers the quality."""
+
+    voxels: np.ndarray
+    offset_hu: float = 0.0
+    has_contrast: bool = False
+
+
 def measure(
     vertebrae: Sequence[Vertebra],
     affine: np.ndarray,
-    voxels_hu: np.ndarray | None = None,
+    densities: Densities | None = None,
     *,
     sacrum: Mask | None = None,
-    has_contrast: bool = False,
+    fine: FineShapes | None = None,
 ) -> tuple[list[Measurement], dict[str, LevelReading]]:
     """All measurements of a scan, and per level, from the top, what they rest on.
 
     vertebrae: in any order; those without a body, cut by the image's border or too small get a reason and no numbers.
-    A vertebra named S1 or Sacrum serves as the sacrum where none is given. affine: 4x4, index -> RAS mm. voxels_hu:
-    (I, J, K), needed for the density only. has_contrast: the blood holds contrast, which lowers the density's quality.
+    A vertebra named S1 or Sacrum serves as the sacrum where none is given. affine: 4x4, index -> RAS mm. fine: the same
+    vertebrae as masks of a finer grid, which heights and angles are then taken from.
     """
     bodies = _largest_of_each(vertebrae)
     sacrum = sacrum or next((each.mask for each in vertebrae if each.level in SACRAL), None)
-    readings = _read_levels(bodies, affine)
+    readings = _read_levels(bodies, affine, fine)
     found = _measured_heights(readings)
     found += _measured_retropulsion(readings)
-    found += _measured_angles(readings, None if sacrum is None else soften(sacrum, affine))
-    if voxels_hu is not None:
-        found += _measured_density(readings, bodies, affine, voxels_hu, has_contrast)
+    if fine is not None and fine.sacrum is not None:
+        found += _measured_angles(readings, soften(fine.sacrum, fine.affine))
+    else:
+        found += _measured_angles(readings, None if sacrum is None else soften(sacrum, affine))
+    if densities is not None:
+        found += _measured_density(readings, bodies, affine, densities)
     return found, readings
 
 
@@ -78,38 +101,44 @@ def _largest_of_each(vertebrae: Sequence[Vertebra]) -> dict[str, Vertebra]:
     return {level: by_level[level] for level in positions(by_level)}
 
 
-def _read_levels(bodies: dict[str, Vertebra], affine: np.ndarray) -> dict[str, LevelReading]:
-    soft = {level: soften(each.body, affine) for level, each in bodies.items() if each.body is not None}
+def _read_levels(bodies: dict[str, Vertebra], affine: np.ndarray, fine: FineShapes | None) -> dict[str, LevelReading]:
+    shapes = {level: (each, affine) for level, each in bodies.items()}
+    if fine is not None:
+        shapes |= {level: (each, fine.affine) for level, each in fine.vertebrae.items() if level in bodies}
+    soft = {level: soften(each.body, own) for level, (each, own) in shapes.items() if each.body is not None}
     centers = {level: body.center for level, body in soft.items() if body is not None}
-    readings = {level: _read_level(each, soft.get(level), centers, affine) for level, each in bodies.items()}
-    heights = {
-        level: each.heights.heights_mm
-        for level, each in readings.items()
-        if each.heights is not None and level[0] in GRADED
-    }
-    for level, grade in grade_heights(heights).items():
-        known = readings[level]
-        readings[level] = LevelReading(level, "", known.frame, known.heights, grade, known.soft)
+    readings = {}
+    for level, (shape, own) in shapes.items():
+        reason = _why_not(bodies[level], soft.get(level), affine)
+        readings[level] = LevelReading(level, reason)
+        body = soft.get(level)
+        if body is not None and not reason:
+            readings[level] = _read_level(shape, own, body, centers)
+    known = {level: each.heights for level, each in readings.items() if each.heights is not None and level[0] in GRADED}
+    heights = {level: each.heights_mm for level, each in known.items()}
+    for level, grade in grade_heights(heights, {level: each.voxel_mm for level, each in known.items()}).items():
+        readings[level] = replace(readings[level], genant=grade)
     return readings
 
 
-def _read_level(
-    vertebra: Vertebra, body: SoftMask | None, centers: dict[str, np.ndarray], affine: np.ndarray
-) -> LevelReading:
-    level = vertebra.level
-    if level in WITHOUT_ENDPLATES:
-        return LevelReading(level, "C1 and C2 have no two endplates.")
+def _why_not(vertebra: Vertebra, body: SoftMask | None, affine: np.ndarray) -> str:
+    """Why nothing can be measured on a vertebra of the scan, "" where something can."""
+    if vertebra.level in WITHOUT_ENDPLATES:
+        return "C1 and C2 have no two endplates."
     if body is None or vertebra.body is None:
-        return LevelReading(level, "The vertebral body is not told apart or not in the image.")
-    if is_cut(vertebra.body, affine):
-        return LevelReading(level, "The vertebral body is cut by the border of the image.")
-    above, below = _beside(level, centers)
-    frame = fit_frame(body, affine, vertebra.mask, above, below)
+        return "The vertebral body is not told apart or not in the image."
+    return "The vertebral body is cut by the border of the image." if is_cut(vertebra.body, affine) else ""
+
+
+def _read_level(shape: Vertebra, affine: np.ndarray, body: SoftMask, centers: dict[str, np.ndarray]) -> LevelReading:
+    """shape: the vertebra on the grid of `affine`, from which `body` is."""
+    above, below = _beside(shape.level, centers)
+    frame = fit_frame(body, affine, shape.mask, above, below)
     if frame is None:
-        return LevelReading(level, "Too little of the vertebral body is seen.")
+        return LevelReading(shape.level, "Too little of the vertebral body is seen.")
     heights = read_heights(body, frame)
     reason = "" if heights else "The vertebral body is too thin in its midsagittal plane."
-    return LevelReading(level, reason, frame, heights, soft=body)
+    return LevelReading(shape.level, reason, frame, heights, soft=body)
 
 
 def _beside(level: str, centers: dict[str, np.ndarray]) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -130,9 +159,11 @@ def _measured_heights(readings: dict[str, LevelReading]) -> list[Measurement]:
         method = "midsagittal slab, at 15, 50 and 85 % of the depth"
         for place, value in zip(PLACES, each.heights.heights_mm, strict=True):
             found.append(Measurement(f"height_{place}", value, "mm", at, method, quality))
-        found.append(
-            Measurement("height_ratio_wedge", each.heights.wedge_ratio, "", at, "anterior by posterior", quality)
-        )
+        front, middle, back = each.heights.heights_mm
+        ratios = [("wedge", front / back, "anterior by posterior"), ("biconcave", middle / back, "middle by posterior")]
+        if each.genant is not None and each.genant.neighbors:
+            ratios.append(("crush", back / each.genant.expected_mm[2], "posterior by that expected from the neighbors"))
+        found += [Measurement(f"height_ratio_{name}", value, "", at, how, quality) for name, value, how in ratios]
         if each.genant is None:
             continue
         source = ", ".join(each.genant.neighbors)
@@ -178,18 +209,17 @@ def _measured_density(
     readings: dict[str, LevelReading],
     bodies: dict[str, Vertebra],
     affine: np.ndarray,
-    voxels_hu: np.ndarray,
-    has_contrast: bool,
+    densities: Densities,
 ) -> list[Measurement]:
     """Of each lumbar level, and their mean over the levels that are not broken: packed bone is dense."""
-    quality = CONTRAST_QUALITY if has_contrast else None
-    note = "; contrast in the blood raises it" if has_contrast else ""
+    quality = CONTRAST_QUALITY if densities.has_contrast else None
+    note = "; contrast in the blood raises it" if densities.has_contrast else ""
     values = {}
     for level in DENSITY_LEVELS:
         each, mask = readings.get(level), bodies[level].body if level in bodies else None
         if each is not None and each.frame is not None and each.soft is not None and mask is not None:
-            values[level] = trabecular_density(voxels_hu, affine, mask, each.soft, each.frame)
-    known = {level: value for level, value in values.items() if value is not None}
+            values[level] = trabecular_density(densities.voxels, affine, mask, each.soft, each.frame)
+    known = {level: value + densities.offset_hu for level, value in values.items() if value is not None}
     name, method = "trabecular_density", f"mean in an ellipsoid within the body{note}"
     found = [Measurement(name, value, "HU", (level,), method, quality) for level, value in known.items()]
     sound = tuple(level for level in known if (grade := readings[level].genant) is None or grade.grade == 0)

@@ -6,12 +6,14 @@ from SpineLib.reporting.vertebra_table import VertebraRow, by_suspicion, rows_of
 
 SUSPICIOUS = 0.5
 """Vertebrae that are more probably fractured than not are named."""
+MODERATE = 2
+"""A grade that is never passed over."""
 TOLD_ANGLES = {"lumbar_lordosis": "lordosis", "thoracic_kyphosis": "kyphosis", "cobb_largest": "largest Cobb angle"}
 
 
 def found_vertebrae(result: SpineResult) -> str:
-    """ "17 vertebrae, T1 to L5", the fractures among them and what is marked but less probable than not; empty where no
-    vertebra was found."""
+    """ "17 vertebrae, T1 to L5", the fractures among them, and what is less probable than not but marked or a quarter
+    lower; empty where no vertebra was found."""
     rows = rows_of(result)
     if not rows:
         return ""
@@ -23,6 +25,7 @@ def found_vertebrae(result: SpineResult) -> str:
     broken = [_fracture(row) for row in suspected if (row.probability or 0) >= SUSPICIOUS]
     told += f", fractures: {', '.join(broken)}" if broken else ", no fracture"
     marked = {each.level for each in result.vertebrae if each.fracture and not each.fracture.mask.is_empty}
+    marked |= {row.level for row in rows if (row.genant_grade or 0) >= MODERATE}
     doubtful = [_fracture(row) for row in suspected if row.level in marked and (row.probability or 0) < SUSPICIOUS]
     return f"{told}, doubtful: {', '.join(doubtful)}" if doubtful else told
 

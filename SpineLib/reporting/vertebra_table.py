@@ -6,23 +6,29 @@ import io
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from SpineLib.core.result import SpineResult, Vertebra
 from SpineLib.io.output import safe_output
+
+RATIOS = ("wedge", "biconcave", "crush")
 
 
 @dataclass(frozen=True)
 class VertebraRow:
     """A line of the table; None where a value is not known.
 
-    uncertain: whether the name is in doubt; `second_level` is then the other reading. height_loss: share of the height
-    that the neighbors let expect. density_hu: of the trabecular bone. center: RAS mm, in the volume's own coordinates.
+    uncertain: whether the name is in doubt; `second_level` is then the other reading. height_ratios: anterior
+    and middle height by the posterior one, and that by what the neighbors let expect, in the order of `RATIOS`.
+    height_loss: share of the expected height. density_hu: of the trabecular bone. center: RAS mm, in the volume's own
+    coordinates.
     """
 
     level: str
     confidence: float
     second_level: str | None = None
+    second_confidence: float | None = None
     uncertain: bool = False
     probability: float | None = None
     genant_grade: int | None = None
@@ -30,6 +36,7 @@ class VertebraRow:
     anterior_mm: float | None = None
     middle_mm: float | None = None
     posterior_mm: float | None = None
+    height_ratios: tuple[float | None, ...] = (None, None, None)
     height_loss: float | None = None
     density_hu: float | None = None
     retropulsion_mm: float | None = None
@@ -48,11 +55,20 @@ class VertebraRow:
         return "" if self.genant_grade is None else f"{self.genant_grade} {self.kind}".rstrip()
 
 
+def _number(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _ratio(row: VertebraRow, place: int) -> str:
+    return _number(row.height_ratios[place], 3)
+
+
 COLUMNS = {
     # column of the CSV file: what stands in it
     "level": lambda row: row.level,
     "confidence": lambda row: _number(row.confidence, 3),
     "second_level": lambda row: row.second_level or "",
+    "second_confidence": lambda row: _number(row.second_confidence, 3),
     "uncertain": lambda row: "yes" if row.uncertain else "no",
     "fracture_probability": lambda row: _number(row.probability, 4),
     "genant_grade": lambda row: "" if row.genant_grade is None else str(row.genant_grade),
@@ -60,6 +76,7 @@ COLUMNS = {
     "height_anterior_mm": lambda row: _number(row.anterior_mm, 2),
     "height_middle_mm": lambda row: _number(row.middle_mm, 2),
     "height_posterior_mm": lambda row: _number(row.posterior_mm, 2),
+    **{f"height_ratio_{name}": partial(_ratio, place=place) for place, name in enumerate(RATIOS)},
     "height_loss": lambda row: _number(row.height_loss, 4),
     "trabecular_density_hu": lambda row: _number(row.density_hu, 1),
     "retropulsion_mm": lambda row: _number(row.retropulsion_mm, 2),
@@ -115,6 +132,7 @@ def _row(vertebra: Vertebra, values: dict[str, float]) -> VertebraRow:
         level=vertebra.level,
         confidence=vertebra.confidence,
         second_level=vertebra.second_level,
+        second_confidence=vertebra.second_confidence,
         uncertain=vertebra.is_uncertain,
         probability=fracture.probability if fracture else None,
         genant_grade=fracture.genant_grade if fracture else _grade(values),
@@ -122,6 +140,7 @@ def _row(vertebra: Vertebra, values: dict[str, float]) -> VertebraRow:
         anterior_mm=values.get("height_anterior"),
         middle_mm=values.get("height_middle"),
         posterior_mm=values.get("height_posterior"),
+        height_ratios=tuple(values.get(f"height_ratio_{name}") for name in RATIOS),
         height_loss=values.get("height_loss"),
         density_hu=values.get("trabecular_density"),
         retropulsion_mm=values.get("retropulsion"),
@@ -131,7 +150,3 @@ def _row(vertebra: Vertebra, values: dict[str, float]) -> VertebraRow:
 
 def _grade(values: dict[str, float]) -> int | None:
     return int(values["genant_grade"]) if "genant_grade" in values else None
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    import SimpleITK as sitk
+
     from SpineLib.inference.scan_grid import ScanGrid
     from SpineLib.inference.scan_networks import VertebraVoxels
     from SpineLib.labelling.instances import Instance
@@ -31,13 +33,14 @@ SACRAL_SHARE = 0.55
 """The lowest lumbar vertebra is hardly smaller than the one above. A smaller one on the sacrum is a part of it."""
 
 
-def credible_vertebrae(voxels: "VertebraVoxels", grid: "ScanGrid", coarse: "CoarseSpine") -> "list[Instance]":
-    """One row of vertebrae from the head downward."""
+def credible_vertebrae(
+    voxels: "VertebraVoxels", grid: "ScanGrid", coarse: "CoarseSpine", border: np.ndarray
+) -> "list[Instance]":
+    """One row of vertebrae from the head downward. border: bool of the grid, where the scan ends."""
     from SpineLib.labelling.instances import find_instances
 
     found = find_instances(voxels.where, voxels.votes, voxels.shares, grid.spacing_mm, grid.shape)
     sure = [instance for instance in found if instance.confidence >= LEAST_CONFIDENCE]
-    border = coarse_border(grid, coarse.grid)
     row = most_credible(in_one_row(without_fragments(sure, border), grid, coarse))
     return without_first_sacral(row, border, bool(row) and is_on_sacrum(_center_mm(row[-1], grid), voxels, grid))
 
@@ -114,15 +117,17 @@ def without_fragments(instances: "list[Instance]", border: np.ndarray) -> "list[
     return kept
 
 
-def coarse_border(grid: "ScanGrid", whole: "ScanGrid") -> np.ndarray:
-    """Voxels of a grid within a coarse voxel of where the other, which covers the scan, ends."""
-    first = whole.indices(grid.points(np.zeros((1, 3))))[0]
-    step = grid.spacing_mm / whole.spacing_mm
-    near = []
-    for start, size, length in zip(first, grid.shape, whole.shape, strict=True):
-        place = start + step * np.arange(size)
-        near.append((place < 1) | (place > length - 2))
-    return near[0][:, None, None] | near[1][:, None] | near[2]
+def scan_border(grid: "ScanGrid", image: "sitk.Image", within_mm: float) -> np.ndarray:
+    """Bool of the grid: what lies within `within_mm` of a face of the scan or beyond it, however the scan is turned."""
+    from SpineLib.io.itk import affine_of
+
+    to_index = np.linalg.inv(affine_of(image)) @ grid.affine
+    i, j, k = np.ogrid[tuple(slice(0, size) for size in grid.shape)]
+    border = np.zeros(grid.shape, bool)
+    for row, size, step in zip(to_index[:3], image.GetSize(), image.GetSpacing(), strict=True):
+        place = (row[0] * i + row[1] * j + row[2] * k + row[3]).astype(np.float32)
+        border |= (place * step < within_mm) | ((size - 1 - place) * step < within_mm)
+    return border
 
 
 def most_credible(instances: "list[Instance]") -> "list[Instance]":

@@ -55,7 +55,8 @@ def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent
     vertebrae = found.vertebrae
     if vertebrae:
         with watch.step("measure", 0.6, "Measuring"):
-            vertebrae, measurements = measured(vertebrae, found.structures, volume, found.scan)
+            vertebrae, measurements, told = measured(vertebrae, found.structures, volume, found.scan, found.fine)
+            found = replace(found, warnings=(*found.warnings, *told))
         with watch.step("fractures", 0.7, "Looking for fractures"):
             vertebrae, marks = mark_fractures(found.scan, vertebrae, measurements, model, part_of(progress, 0.7, 0.95))
             measurements = (*measurements, *marks)
@@ -86,13 +87,13 @@ def mark_fractures(
         method = "square root of the vertebra's mean probability of fractured bone"
         marks.append(Measurement("fracture_mark", mark, "", (each.level,), method))
         sure = Mask(shares >= calibration["threshold"], mask.origin, grid.shape)
-        marked.append(replace(each, fracture=_fracture(scan, each.level, sure, mark, grid, measurements, calibration)))
+        marked.append(replace(each, fracture=_fracture(scan, each, sure, mark, grid, measurements, calibration)))
     return tuple(marked), tuple(marks)
 
 
 def _fracture(
     scan: ScanImage,
-    level: str,
+    vertebra: Vertebra,
     sure: Mask,
     mark: float,
     grid: "ScanGrid",
@@ -102,11 +103,12 @@ def _fracture(
     """sure: where the network is sure of fractured bone, on the grid."""
     from SpineLib.inference.scan_grid import mask_on
 
-    grade, kind, loss = _grade(level, measurements)
+    grade, kind, loss = _grade(vertebra.level, measurements)
     probability = probability_of(mark, loss or 0.0, calibration)
     if probability < LEAST_PROBABILITY or sure.box.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
         sure = Mask.empty(grid.shape)
-    return Fracture(mask_on(scan.image, sure, grid), round(probability, 4), grade, kind)
+    mask = mask_on(scan.image, sure, grid).within(vertebra.mask)
+    return Fracture(mask, round(probability, 4), grade, kind)
 
 
 def mark_of(shares: np.ndarray) -> float:

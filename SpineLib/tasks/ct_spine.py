@@ -27,6 +27,8 @@ from SpineLib.tasks.stopwatch import Stopwatch
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+    from SpineLib.measurement.scan_measurements import FineShapes
+
 NAME = "ct"
 LOCALIZER = "ct_localizer"
 NOTHING_FOUND = "No spine was found in this scan, so the result is empty."
@@ -34,13 +36,19 @@ NOTHING_FOUND = "No spine was found in this scan, so the result is empty."
 
 @dataclass(frozen=True)
 class FoundVertebrae:
-    """What the scan holds: vertebrae from the head downward and other structures, with masks of its own voxels."""
+    """What the scan holds: vertebrae from the head downward and other structures, with masks of its own voxels.
+
+    model: the task's own; helpers: the others that were asked. fine: the shapes on the network's grid, where that is
+    finer than the scan's.
+    """
 
     scan: ScanImage
     model: ScanModel
     vertebrae: tuple[Vertebra, ...]
     structures: tuple[Structure, ...]
     warnings: tuple[str, ...]
+    helpers: tuple[ScanModel, ...] = ()
+    fine: "FineShapes | None" = None
 
 
 def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent) -> SpineResult:
@@ -53,8 +61,9 @@ def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent
     watch = Stopwatch(progress)
     found = find(volume, options.model, options, watch, progress)
     with watch.step("measure", 0.92, "Measuring"):
-        vertebrae, measurements = measured(found.vertebrae, found.structures, volume, found.scan)
-    return result_of(NAME, volume, replace(found, vertebrae=vertebrae), measurements, options, watch)
+        vertebrae, measurements, told = measured(found.vertebrae, found.structures, volume, found.scan, found.fine)
+    found = replace(found, vertebrae=vertebrae, warnings=(*found.warnings, *told))
+    return result_of(NAME, volume, found, measurements, options, watch)
 
 
 def find(
@@ -69,14 +78,16 @@ def find(
     with watch.step("localize", 0.1, "Looking for the spine"):
         coarse = localize(scan, localizer, part_of(progress, 0.1, 0.4))
     if not coarse.is_credible:
-        return FoundVertebrae(scan, model, (), (), (*scan.warnings, *localizer.warnings, NOTHING_FOUND))
+        return FoundVertebrae(scan, model, (), (), (*scan.warnings, *localizer.warnings, NOTHING_FOUND), (localizer,))
     with watch.step("segment", 0.4, "Segmenting the vertebrae"):
         fine = segment_near(scan, coarse, model, part_of(progress, 0.4, 0.8))
     with watch.step("masks", 0.8, "Bringing the vertebrae to the scan's resolution"):
         vertebrae = vertebrae_on(scan.image, fine)
         structures = structures_on(scan.image, fine) if vertebrae else ()
+        is_coarse = max(scan.image.GetSpacing()) > fine.grid.spacing_mm
+        shapes = shapes_of(fine) if vertebrae and is_coarse else None
     warnings = (*scan.warnings, *localizer.warnings, *model.warnings, *_warnings(vertebrae))
-    return FoundVertebrae(scan, model, vertebrae, structures, warnings)
+    return FoundVertebrae(scan, model, vertebrae, structures, warnings, (localizer,), shapes)
 
 
 def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
@@ -106,11 +117,26 @@ def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
                 confidence=round(name.confidence * instance.confidence, 4),
                 mask=mask,
                 second_level=name.second,
+                second_confidence=round(name.second_confidence * instance.confidence, 4) if name.second else None,
                 landmarks={"center": tuple(round(float(each), 2) for each in center)},
                 body=body,
             )
         )
     return tuple(found)
+
+
+def shapes_of(fine: FineSpine) -> "FineShapes":
+    """The vertebrae and the sacrum on the fine grid."""
+    from SpineLib.measurement.scan_measurements import FineShapes
+    from SpineLib.networks.ct_channels import PARTS
+
+    vertebrae = {}
+    for instance, name in zip(fine.instances, fine.names, strict=True):
+        is_body = fine.voxels.parts[tuple(instance.where.T)] == PARTS.index("body")
+        whole, body = (Mask.from_indices(each, fine.grid.shape) for each in (instance.where, instance.where[is_body]))
+        vertebrae[name.level] = Vertebra(name.level, instance.confidence, whole, body=body)
+    sacrum = Mask.from_array(_largest(fine.voxels.parts == PARTS.index("sacrum"), only_one=True))
+    return FineShapes(vertebrae, None if sacrum.is_empty else sacrum, fine.grid.affine)
 
 
 def structures_on(image: "sitk.Image", fine: FineSpine) -> tuple[Structure, ...]:
@@ -157,7 +183,7 @@ def result_of(
         vertebrae=found.vertebrae,
         measurements=measurements,
         warnings=found.warnings,
-        provenance=provenance(found.model, options, volume, watch.seconds),
+        provenance=provenance(found.model, options, volume, watch.seconds, found.helpers),
     )
 
 

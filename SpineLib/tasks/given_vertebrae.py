@@ -60,9 +60,11 @@ def take(
     without = [each for each in vertebrae if each.body is None]
     if without:
         with watch.step("bodies", 0.1, "Telling bodies from posterior elements"):
-            bodies, told = find_bodies(scan, without, options, part_of(progress, 0.1, 0.6))
+            helper = ScanModel.for_task(VERTEBRA_TASK, None, options)
+            bodies = find_bodies(scan, without, helper, part_of(progress, 0.1, 0.6))
             vertebrae = tuple(replace(each, body=bodies.get(each.level, each.body)) for each in vertebrae)
-            warnings += [*told, *_without_bodies(vertebrae)]
+            warnings += [*helper.warnings, *_without_bodies(vertebrae)]
+            return FoundVertebrae(scan, model, vertebrae, structures, tuple(warnings), (helper,))
     return FoundVertebrae(scan, model, vertebrae, structures, tuple(warnings))
 
 
@@ -93,13 +95,12 @@ def _vertebrae(masks: dict[str, Mask], volume: Volume) -> tuple[Vertebra, ...]:
 
 
 def find_bodies(
-    scan: ScanImage, vertebrae: Sequence[Vertebra], options: SegmentOptions, progress: Progress
-) -> tuple[dict[str, Mask], list[str]]:
-    """Bodies by level where the vertebra network sees one, and warnings of the machine."""
+    scan: ScanImage, vertebrae: Sequence[Vertebra], model: ScanModel, progress: Progress
+) -> dict[str, Mask]:
+    """Bodies by level where the vertebra network sees one."""
     from SpineLib.inference.scan_grid import mask_on
     from SpineLib.inference.scan_networks import find_vertebrae
 
-    model = ScanModel.for_task(VERTEBRA_TASK, None, options)
     grid, masks = vertebrae_on_grid(scan, vertebrae, model.spacing_mm, MARGIN_MM)
     wanted = near(masks, grid.spacing_mm, NEAR_MM)
     parts = find_vertebrae(
@@ -110,7 +111,7 @@ def find_bodies(
         body = _body(parts, mask, grid.spacing_mm)
         if body is not None:
             bodies[each.level] = mask_on(scan.image, body, grid).within(each.mask)
-    return bodies, model.warnings
+    return bodies
 
 
 def _body(parts: np.ndarray, own: Mask, spacing_mm: float) -> Mask | None:

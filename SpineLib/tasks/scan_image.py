@@ -21,6 +21,11 @@ NOT_HU = (
     "The values are not Hounsfield units (an MRI?), so names and masks are less reliable and densities are left out."
 )
 
+UNSIGNED = (
+    "The values seem to lie {:.0f} above Hounsfield units, as unsigned files have them, and are read so; check the "
+    "densities."
+)
+
 
 @dataclass(frozen=True)
 class ScanImage:
@@ -57,7 +62,8 @@ def scan_image(volume: Volume) -> ScanImage:
     image = image_of(volume.voxels, volume.affine)
     upright = sitk.DICOMOrient(image, "LPS")
     if meaning.is_hu:
-        return ScanImage(image, upright, True, 1.0, meaning.offset, ())
+        told = () if meaning.offset == 0 else (UNSIGNED.format(-meaning.offset),)
+        return ScanImage(image, upright, True, 1.0, meaning.offset, told)
     low, high = np.percentile(volume.voxels[::4, ::4, ::2], (1, 99))
     scale = (BRIGHT_HU - DARK_HU) / max(float(high - low), 1e-6)
     return ScanImage(image, upright, False, scale, DARK_HU - scale * float(low), (NOT_HU,))

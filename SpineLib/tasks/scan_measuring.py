@@ -3,23 +3,62 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from SpineLib.core.anatomy import SACRUM
 from SpineLib.core.result import Measurement, Structure, Vertebra
 from SpineLib.core.volume import Volume
 from SpineLib.tasks.scan_image import ScanImage
+from SpineLib.tasks.vertebrae_on_grid import near
+
+if TYPE_CHECKING:
+    from SpineLib.measurement.scan_measurements import FineShapes
+
+CONTRAST = "The vessels hold contrast agent, which raises the bone density of L1 to L4."
+CONTRAST_SPACING_MM = 3.0
+BEFORE_BODIES_MM = ((-35.0, 5.0, -15.0), (35.0, 55.0, 15.0))
+"""Where aorta and vena cava lie, from the bodies' centers: corners of a box, RAS."""
+OFF_BONE_MM = 5.0
 
 
 def measured(
-    vertebrae: Sequence[Vertebra], structures: Sequence[Structure], volume: Volume, scan: ScanImage
-) -> tuple[tuple[Vertebra, ...], tuple[Measurement, ...]]:
-    """The vertebrae with their landmarks, RAS mm, and all measurements; densities only of Hounsfield units."""
-    from SpineLib.measurement.scan_measurements import measure
+    vertebrae: Sequence[Vertebra],
+    structures: Sequence[Structure],
+    volume: Volume,
+    scan: ScanImage,
+    fine: "FineShapes | None" = None,
+) -> tuple[tuple[Vertebra, ...], tuple[Measurement, ...], tuple[str, ...]]:
+    """The vertebrae with their landmarks, RAS mm, all measurements, and what the user should know of them.
+
+    Densities only of Hounsfield units. fine: the same shapes on a finer grid, which heights and angles are taken from.
+    """
+    from SpineLib.measurement.scan_measurements import Densities, measure
 
     sacrum = next((part.mask for part in structures if part.name == SACRUM.name), None)
-    voxels = None
-    if scan.is_hu:
-        voxels = volume.voxels if scan.shift == 0 else volume.voxels.astype("float32") + scan.shift
-    found, readings = measure(vertebrae, volume.affine, voxels, sacrum=sacrum)
+    with_contrast = scan.is_hu and _has_contrast(vertebrae, scan)
+    densities = Densities(volume.voxels, scan.shift, with_contrast) if scan.is_hu else None
+    found, readings = measure(vertebrae, volume.affine, densities, sacrum=sacrum, fine=fine)
     named = tuple(replace(each, landmarks={**each.landmarks, **readings[each.level].landmarks}) for each in vertebrae)
-    return named, tuple(found)
+    is_told = with_contrast and any(each.name == "trabecular_density" for each in found)
+    return named, tuple(found), (CONTRAST,) if is_told else ()
+
+
+def _has_contrast(vertebrae: Sequence[Vertebra], scan: ScanImage) -> bool:
+    """Whether the vessels in front of the bodies whose density is measured hold contrast agent."""
+    from SpineLib.inference.scan_grid import grid_around
+    from SpineLib.io.itk import affine_of
+    from SpineLib.io.regrid import on_grid
+    from SpineLib.measurement.contrast import holds_contrast
+    from SpineLib.measurement.density import LEVELS
+
+    affine = affine_of(scan.image)
+    bodies = [each.body for each in vertebrae if each.level in LEVELS and each.body is not None and each.body.count]
+    if not bodies:
+        return False
+    centers = np.array([body.center_ras_mm(affine) for body in bodies])
+    ends = np.concatenate([centers + np.array(BEFORE_BODIES_MM[0]), centers + np.array(BEFORE_BODIES_MM[1])])
+    grid = grid_around(ends, CONTRAST_SPACING_MM)
+    masks = [on_grid(each.mask, affine, grid.shape, grid.affine) for each in vertebrae]
+    return holds_contrast(scan.on(grid), grid.spacing_mm, near(masks, grid.spacing_mm, OFF_BONE_MM))

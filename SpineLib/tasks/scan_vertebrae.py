@@ -8,11 +8,11 @@ import numpy as np
 
 from SpineLib.core.progress import Progress
 from SpineLib.tasks.credible_vertebrae import (
-    coarse_border,
     coarse_places,
     credible_vertebrae,
     is_doubtful_loner,
     is_on_sacrum,
+    scan_border,
     without_dwarfs,
 )
 from SpineLib.tasks.scan_image import ScanImage
@@ -35,6 +35,7 @@ STEP_MM, TUBE_MM, MOST_STEPS = 75.0, 40.0, 12
 localizer saw in part only is followed to its end."""
 LARGEST_MM3 = 30e6
 """Images other than CT are looked at everywhere up to this size: a long spine's MRI has 24 liters."""
+LEAST_PIECE_MM3 = 500.0
 LINE_MM = 60.0
 """Pieces of spine farther than this from all others belong to no spine."""
 
@@ -97,16 +98,16 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
     near = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM
     seen = coarse.grid.values_on(grid, near)
     voxels = look(seen)
-    found = credible_vertebrae(voxels, grid, coarse)
+    border = scan_border(grid, scan.image, coarse.grid.spacing_mm)
+    found = credible_vertebrae(voxels, grid, coarse, border)
     for _ in range(MOST_STEPS):
         more = beyond_ends(found, grid) & ~seen
         if more.sum() * grid.spacing_mm**3 < LEAST_SPINE_MM3:
             break
         voxels = voxels.joined(look(more), more)
         seen |= more
-        found = credible_vertebrae(voxels, grid, coarse)
+        found = credible_vertebrae(voxels, grid, coarse, border)
     names = _names(found, voxels, grid, coarse)
-    border = coarse_border(grid, coarse.grid)
     found, names = without_dwarfs(found, names, border, grid.spacing_mm)
     return FineSpine(grid, voxels, [], []) if is_doubtful_loner(found) else FineSpine(grid, voxels, found, names)
 
@@ -162,12 +163,16 @@ def _connected(spine: np.ndarray, spacing_mm: float) -> np.ndarray:
     pieces, count = ndimage.label(spine, np.ones((3, 3, 3)))
     if count < 2:
         return spine
-    sizes = np.bincount(pieces.ravel())
+    sizes = np.bincount(pieces.ravel()) * spacing_mm**3
     sizes[0] = 0
-    kept = pieces == sizes.argmax()
-    for piece in np.argsort(-sizes)[1:count]:
-        away = ndimage.distance_transform_edt(~kept, spacing_mm)
+    largest, *others = (
+        piece for piece in np.argsort(-sizes) if sizes[piece] >= LEAST_PIECE_MM3 or piece == sizes.argmax()
+    )
+    kept = pieces == largest
+    away = ndimage.distance_transform_edt(~kept, spacing_mm)
+    for piece in others:
         here = pieces == piece
-        if away[here].min() <= LINE_MM and sizes[piece] * spacing_mm**3 >= 500:
-            kept = kept | here
+        if away[here].min() <= LINE_MM:
+            kept |= here
+            away = ndimage.distance_transform_edt(~kept, spacing_mm)
     return kept

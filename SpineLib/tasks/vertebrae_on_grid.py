@@ -33,7 +33,8 @@ def near(masks: Sequence[Mask], spacing_mm: float, reach_mm: float) -> np.ndarra
     """Bool of the masks' grid: what lies within `reach_mm` of one of them."""
     from scipy import ndimage
 
-    return ndimage.distance_transform_edt(~Mask.union(masks).to_array(), spacing_mm) <= reach_mm
+    inside = Mask.union(masks).to_array()
+    return ndimage.distance_transform_edt(~inside, spacing_mm) <= reach_mm if inside.any() else inside
 
 
 def _corners(mask: Mask) -> np.ndarray:

@@ -44,7 +44,7 @@ def true_result() -> SpineResult:
         _vertebra(case, anatomy.name, anatomy.code) for anatomy in VERTEBRAE if (case.labels == anatomy.code).any()
     ]
     structures = (Structure(DISC.name, Mask.from_array(case.labels == DISC.code), 1.0),)
-    vertebrae, measurements = measured(found, structures, volume, scan_image(volume))
+    vertebrae, measurements, _ = measured(found, structures, volume, scan_image(volume))
     provenance = {"software": "test", "model": {"id": "truth", "license": "Apache-2.0"}, "device": "cpu"}
     warnings = ("1 of 8 names is uncertain; check it.",)
     return SpineResult(NAME, SHAPE, case.affine, structures, vertebrae, measurements, warnings, provenance)

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """NIfTI, NRRD and MetaImage files keep their geometry; films of one slice may lie in any plane and order."""
 
+import gzip
 import itertools
+import struct
 
 import numpy as np
 import pytest
@@ -103,6 +105,20 @@ def test_a_film_of_one_millimeter_pixels_claims_no_spacing(tmp_path):
 def test_a_scan_of_one_millimeter_voxels_keeps_its_spacing(tmp_path):
     sitk.WriteImage(_image(np.stack([gray_film()] * 3), spacing=(1, 1, 1)), tmp_path / "scan.nii.gz")
     assert read(tmp_path / "scan.nii.gz").spacing_known
+
+
+@pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz"])
+@pytest.mark.parametrize(
+    ("distance", "matrix", "is_known"), [(0, 0, False), (np.nan, 0, False), (5, 0, True), (0, 1, True)]
+)
+def test_a_nifti_whose_slices_lie_nowhere_claims_no_spacing(tmp_path, name, distance, matrix, is_known):
+    """ITK reads a distance of 0 as 1 mm; with a full matrix the field counts for nothing."""
+    sitk.WriteImage(_image(np.zeros((8, 8, 8), np.int16), spacing=(1, 1, 5)), tmp_path / "whole.nii")
+    content = bytearray((tmp_path / "whole.nii").read_bytes())
+    struct.pack_into("<f", content, 88, distance)
+    struct.pack_into("<h", content, 254, matrix)
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert read(tmp_path / name).spacing_known == is_known
 
 
 def test_a_scaled_nifti_gives_its_true_values(tmp_path):

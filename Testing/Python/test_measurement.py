@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from SpineLib.core.level_order import positions
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import Measurement, Vertebra
+from SpineLib.measurement.contrast import holds_contrast
 from SpineLib.measurement.genant import grade_heights, kind_of
-from SpineLib.measurement.level_order import positions
-from SpineLib.measurement.scan_measurements import LevelReading, measure
+from SpineLib.measurement.scan_measurements import Densities, FineShapes, LevelReading, measure
 from SpineLib.synthesis.ct.bones import BODY
 from SpineLib.synthesis.ct.case import SyntheticCT, make_case
 from SpineLib.synthesis.ct.options import CtOptions
@@ -166,11 +167,75 @@ def test_the_density_of_an_even_body_is_its_own_whatever_lies_around() -> None:
         assert each.body is not None
         inside = each.body.to_array()
         hu[inside] = mean + rng.normal(0, 5, int(inside.sum()))
-    measured, _ = measure(vertebrae, affine, hu)
+    # Values 30 too high, as in a file without Hounsfield units.
+    measured, _ = measure(vertebrae, affine, Densities(hu + 30, offset_hu=-30))
     expected = {("L1",): 120, ("L2",): 180, ("L1", "L2"): 150}
     assert values(measured, "trabecular_density") == {levels: pytest.approx(v, abs=1) for levels, v in expected.items()}
-    warned, _ = measure(vertebrae, affine, hu, has_contrast=True)
+    warned, _ = measure(vertebrae, affine, Densities(hu, has_contrast=True))
+    assert values(warned, "trabecular_density")
     assert all("contrast" in each.method for each in warned if each.name == "trabecular_density")
+
+
+CHEST = ("T5", "T6", "T7", "T8", "T9")
+
+
+def chest(spacing_mm: tuple[float, float, float], tilt_deg: float, anterior_mm: float) -> tuple[list, np.ndarray]:
+    """Five bodies 18 mm high and 22 mm apart, the third with another height in front, and their affine."""
+    affine, shape = grid(spacing_mm, np.eye(3), (70.0, 80.0, 140.0))
+    tops = [(level, 44.0 - 22 * number) for number, level in enumerate(CHEST)]
+    heights = {"T7": (anterior_mm, 18.0)}
+    turn = turned(tilt_deg)
+    row = [vertebra(at, affine, shape, (0, 8, top), turn, heights.get(at, (18.0, 18.0))) for at, top in tops]
+    return row, affine
+
+
+@pytest.mark.parametrize("tilt_deg", [0.0, 8.0])
+def test_thick_slices_are_no_fractures_and_the_fine_grid_sees_what_they_hide(tilt_deg: float) -> None:
+    thick = (0.9, 0.9, 5.0)
+    healthy, affine = chest(thick, tilt_deg, 18.0)
+    assert set(values(measure(healthy, affine)[0], "genant_grade").values()) == {0.0}
+    collapsed, _ = chest(thick, tilt_deg, 11.0)
+    shapes, fine = chest((1.5, 1.5, 1.5), tilt_deg, 11.0)
+    finer = FineShapes({each.level: each for each in shapes}, None, fine)
+    measured, found = measure(collapsed, affine, fine=finer)
+    grades = values(measured, "genant_grade")
+    assert {level: grades.get((level,)) for level in CHEST[1:4]} == {"T6": 0.0, "T7": 2.0, "T8": 0.0}
+    assert heights_of(found, "T6") == pytest.approx([18, 18, 18], abs=0.7)
+
+
+def test_a_cleft_from_side_to_side_has_heights_and_leaves_the_neighbors_theirs() -> None:
+    vertebrae, affine = stack([(0, 0)] * 3, ["L1", "L2", "L3"])
+    body = vertebrae[1].body
+    assert body is not None
+    points = np.indices(body.shape).transpose(1, 2, 3, 0) @ affine[:3, :3].T + affine[:3, 3]
+    split = Mask.from_array(body.to_array() & ~(np.abs(points[..., 1] - 8) < 2))
+    assert 0.7 < split.count / body.count < 0.95
+    measured, found = measure([vertebrae[0], replace(vertebrae[1], body=split), vertebrae[2]], affine)
+    assert heights_of(found, "L2") == pytest.approx([25, 25, 25], abs=1)
+    assert set(values(measured, "genant_grade").values()) == {0.0}
+
+
+def test_ratios_compare_the_heights_with_each_other_and_with_the_neighbors() -> None:
+    vertebrae, affine = chest((1.0, 1.0, 1.0), 0.0, 12.0)
+    measured, _ = measure(vertebrae, affine)
+    wedge, middle, crush = (values(measured, f"height_ratio_{name}")["T7",] for name in ("wedge", "biconcave", "crush"))
+    assert wedge < middle < 0.95 and crush == pytest.approx(17 / 18, abs=0.06)
+    assert wedge == pytest.approx((12 + 0.15 * 6) / (12 + 0.85 * 6), abs=0.03)
+
+
+def test_contrast_is_seen_in_a_vessel_and_not_in_specks_walls_or_noise() -> None:
+    rng = np.random.default_rng(1)
+    i, j, k = np.indices((24, 17, 30)) * 3.0
+    fat = rng.normal(-90, 25, i.shape)
+    tube = np.hypot(i - 40, j - 22)
+    nowhere = np.zeros(i.shape, bool)
+    for blood_hu, is_seen in ((45.0, False), (160.0, True), (350.0, True)):
+        assert holds_contrast(np.where(tube < 10, blood_hu, fat), 3.0, nowhere) == is_seen
+    calcified = np.where((tube > 9) & (tube < 10.5), 700.0, np.where(tube < 10, 45.0, fat))
+    assert not holds_contrast(calcified, 3.0, nowhere)
+    short = np.where((tube < 10) & (np.abs(k - 40) < 9), 200.0, fat)
+    assert not holds_contrast(short, 3.0, nowhere)
+    assert not holds_contrast(np.where(tube < 10, 200.0, fat), 3.0, tube < 16)
 
 
 def test_nothing_partial_empty_or_nameless_breaks_the_measuring() -> None:
@@ -191,7 +256,7 @@ def test_nothing_partial_empty_or_nameless_breaks_the_measuring() -> None:
         replace(whole, level="?"),
     ]
     assert measure([], affine) == ([], {})
-    measured, found = measure([*odd, whole], affine, np.zeros(shape), sacrum=empty)
+    measured, found = measure([*odd, whole], affine, Densities(np.zeros(shape)), sacrum=empty)
     assert [level for level, each in found.items() if each.heights] == ["L2"]
     assert all(each.reason and not each.landmarks for level, each in found.items() if level != "L2")
     assert {each.levels for each in measured} == {("L2",)}
@@ -241,7 +306,7 @@ def vertebrae_of(case: SyntheticCT) -> list[Vertebra]:
 def test_synthetic_bodies_have_their_true_heights_and_grades(seed: int, level: str, kind: str) -> None:
     options = CtOptions((64, 72, 96), (1.5, 1.5, 1.5), 15.0, level, "usual", kind, False, False, 0.0)
     case = make_case(seed, options)
-    measured, found = measure(vertebrae_of(case), case.affine, case.voxels)
+    measured, found = measure(vertebrae_of(case), case.affine, Densities(case.voxels))
     truth = {each["level"]: each for each in case.truth["vertebrae"]}
     read = {name: each for name, each in found.items() if each.heights is not None}
     assert len(read) >= 2 and set(read) >= {name for name, each in truth.items() if each["complete"]}

@@ -3,7 +3,8 @@
 
 import pytest
 
-from SpineLib.core.segment_names import by_anatomy, from_the_head, label_names
+from SpineLib.core.level_order import positions
+from SpineLib.core.segment_names import by_anatomy, label_names
 
 SNOMED_L1, SNOMED_VERTEBRA = "66794005", "51282000"
 
@@ -48,4 +49,4 @@ def test_labels_are_those_of_verse_or_totalsegmentator() -> None:
 
 
 def test_levels_are_ordered_from_the_head() -> None:
-    assert from_the_head({"L1", "T13", "C7", "T2", "T12", "L6"}) == ["C7", "T2", "T12", "T13", "L1", "L6"]
+    assert list(positions({"L1", "T13", "C7", "T2", "T12", "L6"})) == ["C7", "T2", "T12", "T13", "L1", "L6"]

@@ -2,16 +2,18 @@
 """Which of the vertebrae found are believed."""
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from SpineLib.inference.scan_grid import ScanGrid
+from SpineLib.inference.scan_grid import ScanGrid, grid_over
 from SpineLib.inference.scan_networks import no_levels
+from SpineLib.io.itk import image_of
 from SpineLib.labelling.instances import Instance
 from SpineLib.labelling.naming import MOST_VERTEBRAE, Name
 from SpineLib.tasks.credible_vertebrae import (
-    coarse_border,
     in_one_row,
     is_doubtful_loner,
     most_credible,
+    scan_border,
     without_dwarfs,
     without_first_sacral,
     without_fragments,
@@ -19,6 +21,7 @@ from SpineLib.tasks.credible_vertebrae import (
 from SpineLib.tasks.scan_vertebrae import CoarseSpine, beyond_ends
 
 GRID = ScanGrid((40, 40, 120), 1.5, np.zeros(3))
+SCAN = image_of(np.zeros(GRID.shape, np.uint8), GRID.affine)
 
 
 def vertebra(height: int, voxels: int, confidence: float = 0.9) -> Instance:
@@ -35,13 +38,27 @@ def test_a_piece_between_whole_vertebrae_is_left_out() -> None:
 
 def test_a_vertebra_that_the_border_cuts_may_be_small() -> None:
     row = [vertebra(116, 200), *(vertebra(height, 900) for height in (90, 60, 30))]
-    border = coarse_border(GRID, ScanGrid((12, 12, 36), 5.0, np.zeros(3)))
+    border = scan_border(GRID, SCAN, 5.0)
     assert border[:, :, -1].all() and not border[20, 20, 60]
     assert without_fragments(row, border) == row
 
 
+def test_the_border_is_that_of_the_scan_however_it_is_turned() -> None:
+    """A cube of 200 mm, tilted by 20 degrees: the box around it says nothing of where it ends."""
+    tilt = Rotation.from_euler("x", 20, degrees=True).as_matrix()
+    affine = np.eye(4)
+    affine[:3, :3] = tilt * 2.0
+    affine[:3, 3] = tilt @ np.full(3, -99.0)
+    image = image_of(np.zeros((100, 100, 100), np.uint8), affine)
+    grid = grid_over((100, 100, 100), affine, 5.0)
+    border = scan_border(grid, image, 5.0)
+    for along_mm, is_border in ((0.0, False), (88.0, False), (97.0, True), (110.0, True)):
+        place = np.rint(grid.indices((tilt @ [0.0, 0.0, along_mm])[None])[0]).astype(int)
+        assert border[tuple(place)] == is_border, along_mm
+
+
 def test_a_vertebra_far_too_small_for_its_name_is_left_out_unless_the_border_cuts_it() -> None:
-    border = coarse_border(GRID, ScanGrid((12, 12, 36), 5.0, np.zeros(3)))
+    border = scan_border(GRID, SCAN, 5.0)
     row = [vertebra(112, 700), vertebra(80, 700), vertebra(40, 3000)]
     for level, kept in (("L1", [row[0], row[2]]), ("T8", [row[0], row[2]]), ("C5", row)):
         names = [Name(level, 0.9, None)] * 3

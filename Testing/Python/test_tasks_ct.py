@@ -104,8 +104,8 @@ def test_the_fractured_vertebra_is_the_most_suspicious_one() -> None:
     suspects = sorted(lumbar_result().vertebrae, key=lambda vertebra: -vertebra.fracture.probability)
     assert suspects[0].level == level
     assert abs(suspects[0].fracture.genant_grade - grade) <= 1
-    outside = suspects[0].fracture.mask.to_array() & ~suspects[0].mask.to_array()
-    assert outside.sum() <= 0.2 * suspects[0].fracture.mask.count
+    assert suspects[0].fracture.mask.count > 0
+    assert not (suspects[0].fracture.mask.to_array() & ~suspects[0].mask.to_array()).any()
 
 
 def test_a_scan_stored_another_way_round_gives_the_same() -> None:
@@ -171,4 +171,6 @@ def test_a_cancel_is_heard() -> None:
 def test_provenance_tells_the_model_and_the_seconds() -> None:
     provenance = lumbar_result().provenance
     assert provenance["model"]["id"] == "ct_fracture"
+    assert {each["id"] for each in provenance["helpers"]} == {"ct_localizer", "ct_spine"}
+    assert all(len(each["sha256"]) == 64 for each in provenance["helpers"])
     assert {"localize", "segment", "measure", "fractures"} <= set(provenance["seconds"])

@@ -211,7 +211,7 @@ def test_vertebrae_outside_of_the_scan_are_left_out_and_told(tmp_path: Path) -> 
     [
         (lambda labels: labels * 0 + 100, 0, "holds no vertebra that can be named"),
         (lambda labels: labels, 5000, "do not lie in the scan"),
-        (lambda labels: np.where(labels > 0, 40 - labels, 0), 0, "run up the spine"),
+        (lambda labels: np.where(labels > 0, 40 - labels, 0), 0, "no row from the head"),
         (lambda labels: labels.astype(np.int16) - 5, 0, "is an image, not a segmentation"),
     ],
     ids=["no vertebra", "elsewhere", "other codes", "an image"],
