@@ -76,9 +76,7 @@ def mark_fractures(
 
     grid, masks = vertebrae_on_grid(scan, vertebrae, model.spacing_mm, 2 * MARGIN_MM)
     wanted = near(masks, grid.spacing_mm, MARGIN_MM)
-    found = find_fractures(
-        model.bundle.network, scan.on(grid), wanted, model.window, model.device, progress, model.change
-    )
+    found = find_fractures(model.network, scan.on(grid), wanted, model.window, model.device, progress, model.change)
     calibration = {**CALIBRATION, **model.bundle.metadata.get("calibration", {})}
     marked, marks = [], []
     for each, mask in zip(vertebrae, masks, strict=True):

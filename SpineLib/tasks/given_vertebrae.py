@@ -104,7 +104,7 @@ def find_bodies(
     grid, masks = vertebrae_on_grid(scan, vertebrae, model.spacing_mm, MARGIN_MM)
     wanted = near(masks, grid.spacing_mm, NEAR_MM)
     parts = find_vertebrae(
-        model.bundle.network, scan.on(grid), wanted, grid.spacing_mm, model.window, model.device, progress, model.change
+        model.network, scan.on(grid), wanted, grid.spacing_mm, model.window, model.device, progress, model.change
     ).parts
     bodies = {}
     for each, mask in zip(vertebrae, masks, strict=True):

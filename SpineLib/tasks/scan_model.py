@@ -9,6 +9,8 @@ from SpineLib.tasks.model_loading import load_for
 from SpineLib.tasks.options import SegmentOptions
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from SpineLib.inference.device import Device
     from SpineLib.models.loader import Bundle
 
@@ -44,6 +46,15 @@ class ScanModel:
                 f"The model {bundle.id} does not say how it wants its scans.", "Get the model again."
             ) from error
         return cls(bundle, select(options.device, options.precision), spacing_mm, (i, j, k))
+
+    @property
+    def network(self) -> "nn.Module":
+        """What looks at the scan; where the model says so, at its mirror image, too."""
+        if not self.bundle.metadata.get("mirrored", False):
+            return self.bundle.network
+        from SpineLib.networks.mirrored import Mirrored
+
+        return Mirrored(self.bundle.network)
 
     def change(self, device: "Device", sentence: str) -> None:
         """Stay with what works: a second look need not fail first."""

@@ -77,7 +77,7 @@ def localize(scan: ScanImage, model: ScanModel, progress: Progress) -> CoarseSpi
     if not scan.is_hu and np.prod(grid.shape) * grid.spacing_mm**3 <= LARGEST_MM3:
         return CoarseSpine(grid, no_levels(grid.shape), np.ones(grid.shape, bool))
     values = scan.on(grid)
-    levels = find_levels(model.bundle.network, values, model.window, model.device, progress, model.change)
+    levels = find_levels(model.network, values, model.window, model.device, progress, model.change)
     return CoarseSpine(grid, levels, _connected(levels.spine, grid.spacing_mm))
 
 
@@ -92,7 +92,7 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
 
     def look(wanted: np.ndarray) -> "VertebraVoxels":
         return find_vertebrae(
-            model.bundle.network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
+            model.network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
         )
 
     near = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM

@@ -6,6 +6,7 @@ import torch
 
 from SpineLib.core.errors import ModelError
 from SpineLib.networks.factory import NETWORKS, build_network
+from SpineLib.networks.mirrored import Mirrored
 from SpineLib.networks.subvoxel_unet import fold, unfold
 
 SMALL = {
@@ -118,3 +119,13 @@ def test_folding_voxels_into_channels_loses_nothing(size):
     assert folded.shape == (2, 3 * 2 ** len(size), *(length // 2 for length in size))
     assert torch.equal(folded[0, 0].flatten()[0], image[0, 0].flatten()[0])
     assert torch.equal(unfold(folded), image)
+
+
+def test_a_mirrored_network_answers_alike_to_an_image_and_its_mirror_image() -> None:
+    network = build("subvoxel_unet").eval()
+    image = torch.rand(1, 1, 64, 96)
+    with torch.inference_mode():
+        once, both = network(image), Mirrored(network)(image)
+        turned = Mirrored(network)(image.flip(2)).flip(2)
+    assert torch.allclose(both, turned, atol=1e-5)
+    assert not torch.allclose(once, both, atol=1e-3)

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Let a network look at the mirror image, too: twice the time for somewhat better answers."""
+
+import torch
+from torch import nn
+
+LEFT_TO_RIGHT = 2
+"""The first axis behind batch and channels."""
+
+
+class Mirrored(nn.Module):
+    """The mean of a network's logits for an image and, turned back, for its mirror image. None of its channels may have
+    a direction."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        turned = self.network(image.flip(LEFT_TO_RIGHT)).flip(LEFT_TO_RIGHT)
+        return (self.network(image) + turned) / 2
