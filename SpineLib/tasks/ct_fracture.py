@@ -48,7 +48,8 @@ def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent
     # First, so that an unknown model is told before the work.
     model = ScanModel.for_task(NAME, options.model, options)
     if options.vertebrae is None:
-        found = replace(find(volume, None, options, watch, part_of(progress, 0.0, 0.6)), model=model)
+        found = find(volume, None, options, watch, part_of(progress, 0.0, 0.6))
+        found = replace(found, model=model, helpers=(*found.helpers, found.model))
     else:
         found = take(volume, options, model, watch, progress)
     measurements: tuple[Measurement, ...] = ()
