@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from SpineLib import tasks
 from SpineLib.core.errors import InputError, SpineError
 from SpineLib.core.progress import Progress, silent
 from SpineLib.io.dicom_series import holds_scan, is_dicom
@@ -275,7 +276,9 @@ def _row_of_earlier_result(job: Job, folder: Path) -> Row | None:
     try:
         earlier = json.loads(job.files["json"].read_text(encoding="utf-8"))
         origin, options = earlier["provenance"]["input"], earlier["provenance"]["options"]
-        same = digest_of(job.image) == origin["sha256"] and options == asdict(job.options)
+        wanted = tasks.CHOSEN_BY_ITSELF if job.task == tasks.AUTO else (job.task,)
+        same_work = earlier["task"] in wanted and job.view in (None, origin["view"])
+        same = same_work and digest_of(job.image) == origin["sha256"] and options == asdict(job.options)
         numbers = _numbers(earlier["provenance"]["seconds"], earlier["measurements"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

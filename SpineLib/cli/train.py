@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`spine train CONFIG [--data DIR] [-o DIR]`: train a model and write it as a bundle."""
+"""`spine train CONFIG [--data DIR [--dataset NAME]] [-o DIR]`: train a model and write it as a bundle."""
 
 import argparse
 from importlib import import_module
@@ -16,8 +16,9 @@ RESEARCH_PACKAGES = {"matplotlib": "matplotlib", "skimage": "scikit-image"}
 def add(subparsers: Any) -> None:
     parser = subparsers.add_parser("train", help="train a model", description=__doc__)
     parser.add_argument("config", type=Path, metavar="CONFIG", help="configuration, a JSON file")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of the data set that the configuration names")
-    parser.add_argument("-o", "--output", type=Path, default=Path("runs"), metavar="DIR", help="folder for the bundle")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of labeled images to learn from")
+    parser.add_argument("--dataset", metavar="NAME", help="which set that is; as the configuration says by default")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the run, runs/CONFIG by default")
     parser.set_defaults(run=run)
 
 
@@ -32,10 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         from SpineLib.training.run import train
 
-    bundle = train(arguments.config, arguments.data, arguments.output, progress_log())
-    print(
-        f"The model is in {bundle}; use it at once with --model {bundle}, or keep it with: spine models import {bundle}"
-    )
+    output = arguments.output or Path("runs") / arguments.config.stem
+    bundle = train(arguments.config, arguments.data, output, progress_log(), arguments.dataset).absolute()
+    print(f"The model is in {bundle}; use it with --model {bundle}")
     return 0
 
 

@@ -42,4 +42,4 @@ def _case(image: Path, labels_folder: Path) -> ScanCase:
             f"Put {labels.name} into {labels_folder.name}/{subset}, or remove the scan.",
         )
     name = f"{subset}_{stem}"
-    return ScanCase(name, name, image, partial(io.read, labels), CODES, unlabeled=UNLABELED, whole_only=True)
+    return ScanCase(name, name, image, partial(io.read, labels), CODES, unlabeled=UNLABELED)

@@ -48,18 +48,19 @@ def score_scan(
     grades: dict[int, int] | None = None,
     least_voxels: int = 50,
 ) -> tuple[list[VertebraScore], int]:
-    """A score for each true vertebra, and how many vertebrae were found where none is.
+    """A score for each true vertebra, and how many vertebrae were found where none is or one has been found already.
 
     labels, parts, fractured: `(I, J, K)` like the result's image, codes as in `synthesis.ct.case.SyntheticCT`. grades:
     code -> Genant grade of the fractured vertebrae; None where fractures are not told.
     """
     found = [(each, each.mask.to_array()) for each in result.vertebrae]
     centers = [_center(mask, result.affine) for _, mask in found]
-    scores, taken = [], set()
+    scores, taken, known = [], set(), set()
     for code in (int(value) for value in np.unique(labels) if int(value) in NAMES):
         there = labels == code
         if there.sum() < least_voxels:
             continue
+        known.add(code)
         overlaps = [int(np.count_nonzero(mask & there)) for _, mask in found]
         best = int(np.argmax(overlaps)) if overlaps and max(overlaps) > 0 else None
         if best is not None:
@@ -77,10 +78,17 @@ def score_scan(
                 **_fracture(vertebra, there, code, fractured, grades),
             )
         )
-    extra = sum(
-        number not in taken and not np.isin(labels[mask], list(NAMES)).any() for number, (_, mask) in enumerate(found)
-    )
+    extra = sum(number not in taken and _is_extra(labels[mask], known) for number, (_, mask) in enumerate(found))
     return scores, extra
+
+
+def _is_extra(under: np.ndarray, known: set[int]) -> bool:
+    """Whether a vertebra that was found, but is no true one's best, lies where none is or on one that has another.
+
+    under: true labels of its voxels. known: codes of the vertebrae that are scored; slivers at the border are not.
+    """
+    codes, counts = np.unique(under[np.isin(under, list(NAMES))], return_counts=True)
+    return len(codes) == 0 or int(codes[counts.argmax()]) in known
 
 
 def summary(scores: Sequence[VertebraScore], extra: int, cases: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from SpineLib.measurement.heights import PLACES
 
 SEGMENTATION_ROLE = "Spine.Segmentation"
 """Reference from a line to the segmentation it belongs to."""
+OWN = "Spine.EndplateLine"
 CURVE = "vtkMRMLMarkupsCurveNode"
 PLAIN_COLOR = (1.0, 0.93, 0.35)
 THICKNESS_MM = 0.8
@@ -37,6 +38,12 @@ def lines_of(segmentationNode: Any) -> list[Any]:
     return [node for node in nodes if node.GetNodeReference(SEGMENTATION_ROLE) is segmentationNode]
 
 
+def _orphans() -> list[Any]:
+    """Lines of results that were deleted."""
+    nodes = slicer.util.getNodesByClass(CURVE)
+    return [node for node in nodes if node.GetAttribute(OWN) and node.GetNodeReference(SEGMENTATION_ROLE) is None]
+
+
 def _lines_of(vertebra: Vertebra) -> list[tuple[str, list[tuple[float, ...]], tuple[float, float, float]]]:
     """Name, points (RAS mm) and color of each line."""
     if vertebra.fracture is None:
@@ -54,7 +61,7 @@ def _lines_of(vertebra: Vertebra) -> list[tuple[str, list[tuple[float, ...]], tu
 def _remove_earlier(segmentationNode: Any) -> None:
     hierarchy = _hierarchy()
     folders = set()
-    for node in lines_of(segmentationNode):
+    for node in [*lines_of(segmentationNode), *_orphans()]:
         folders.add(hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)))
         slicer.mrmlScene.RemoveNode(node)
     for folder in folders:
@@ -82,6 +89,7 @@ def _draw(
     for point in points:
         node.AddControlPoint(vtk.vtkVector3d(*point))
     node.SetLocked(True)
+    node.SetAttribute(OWN, "1")
     node.SetNodeReferenceID(SEGMENTATION_ROLE, segmentationNode.GetID())
     node.SetAndObserveTransformNodeID(segmentationNode.GetTransformNodeID())
     _set_display(node.GetDisplayNode(), color)

@@ -77,22 +77,20 @@ def _fill(node: Any, result: SpineResult) -> None:
     identifiers = segment_ids(result)
     _remove_earlier(segmentation, keep=set(identifiers))
     for identifier, part in zip(identifiers, parts_of(result), strict=True):
+        anatomy = BY_NAME[name_of(part)]
         segment = segmentation.GetSegment(identifier)
         if segment is None:
-            segment = _new_segment(BY_NAME[name_of(part)])
+            segment = slicer.vtkSegment()
+            segment.SetColor(*anatomy.color)
             segmentation.AddSegment(segment, identifier)
+        segment.SetName(anatomy.name)
+        segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), terminology_entry(anatomy))
         segment.SetTag(OWNER_TAG, result.task)
         segment.RemoveAllRepresentations()
+        # In the shared labelmap of an earlier result it may have had another value than its new mask has.
+        segment.SetLabelValue(1)
         segment.AddRepresentation(LABELMAP, _oriented_image(part.mask, result.affine))
     segmentation.CollapseBinaryLabelmaps(False)
-
-
-def _new_segment(anatomy: Anatomy) -> Any:
-    segment = slicer.vtkSegment()
-    segment.SetName(anatomy.name)
-    segment.SetColor(*anatomy.color)
-    segment.SetTag(slicer.vtkSegment.GetTerminologyEntryTagName(), terminology_entry(anatomy))
-    return segment
 
 
 def _remove_earlier(segmentation: Any, keep: set[str]) -> None:

@@ -15,6 +15,8 @@ TASKS = {
     ct_fracture.NAME: ct_fracture.segment,
 }
 AUTO = "auto"
+CHOSEN_BY_ITSELF = (ap_radiograph.NAME, ct_spine.NAME)
+"""What "auto" may choose."""
 
 
 def choose(volume: Volume, asked: str = AUTO) -> str:

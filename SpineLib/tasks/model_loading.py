@@ -17,7 +17,9 @@ def load_for(task: str, model: str | None) -> "Bundle":
     An unknown or altered model is told before torch is imported.
     """
     name, folder = _wanted(task, model)
-    return _load(name, _state_of(folder))
+    bundle = _load(name, _state_of(folder))
+    _check_task(bundle.id, bundle.metadata.get("task", task), task)
+    return bundle
 
 
 def _wanted(task: str, model: str | None) -> tuple[str, Path]:
@@ -32,9 +34,13 @@ def _wanted(task: str, model: str | None) -> tuple[str, Path]:
     if len(Path(model).parts) > 1:
         return model, Path(model)
     entry = catalogue.find(model)
-    if entry.task != task:
-        raise ModelError(f'The model {model} is for the task "{entry.task}", not for "{task}".', "Choose another one.")
+    _check_task(model, entry.task, task)
     return model, entry.folder
+
+
+def _check_task(model: str, known: str, wanted: str) -> None:
+    if known != wanted:
+        raise ModelError(f'The model {model} is for the task "{known}", not for "{wanted}".', "Choose another one.")
 
 
 def _state_of(folder: Path) -> tuple[tuple[str, int, int], ...]:

@@ -2,6 +2,7 @@
 """`spine train`: from a configuration and a data folder to a bundle that can be used at once."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +28,18 @@ PHANTOMS = "phantoms.npz"
 PICTURE = "curves.png"
 
 
-def train(config_path: Path, data: Path | None, output: Path, progress: Progress = silent) -> Path:
+def train(
+    config_path: Path, data: Path | None, output: Path, progress: Progress = silent, dataset: str | None = None
+) -> Path:
     """Train by the configuration, validate, and write the bundle to `output/<id>`; returns its folder.
+
+    dataset: which set `data` is; the configuration's own where None.
 
     A run that was stopped goes on from its last finished epoch when called again with the same `output`. Raises
     InputError for an unusable configuration or data folder.
     """
     config = read_config(config_path)
+    config = replace(config, dataset=dataset or config.dataset)
     if data is None:
         raise InputError(f'The data set "{config.dataset}" is needed.', "Give its folder with --data.")
     cases = load_dataset(config.dataset, data)

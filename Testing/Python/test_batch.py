@@ -91,6 +91,14 @@ def test_resume_makes_anew_what_was_made_with_other_options(films, tmp_path, tem
     assert "kept" not in _statuses(run_folder(films / "ward", output, finer, resume=True)).values()
 
 
+def test_resume_makes_anew_what_another_task_made(films, tmp_path, template):
+    output = tmp_path / "out"
+    run_folder(films / "ward", output, template)
+    for path in output.glob("*.json"):
+        path.write_text(path.read_text().replace('"task": "ap"', '"task": "fracture"'))
+    assert "kept" not in _statuses(run_folder(films / "ward", output, template, resume=True)).values()
+
+
 def test_cancel_keeps_what_is_finished_and_tells_it(films, tmp_path, template):
     def cancel(fraction, message):
         raise Cancelled()

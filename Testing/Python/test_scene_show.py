@@ -116,6 +116,21 @@ def test_a_further_result_updates_the_same_node(show: Any, scene: Any) -> None:
     np.testing.assert_array_equal(mask_in(node, "Spine", volume), L1)
 
 
+def test_a_second_click_keeps_every_vertebra_and_gives_it_its_name_again(show: Any) -> None:
+    """After the first one the segments share a labelmap, in which each has a value of its own."""
+    apart = L2 & ~L1
+    vertebrae = (Vertebra("L1", 0.9, Mask.from_array(L1)), Vertebra("L2", 0.8, Mask.from_array(apart)))
+    result = SpineResult("ct", SHAPE, ORIENTATIONS["flat"], vertebrae=vertebrae)
+    volume = add_film(PICTURE)
+    node = show(result, volume)
+    node.GetSegmentation().GetSegment("L1").SetName("T13")
+    for _ in range(2):
+        show(result, volume, node)
+        for level, mask in (("L1", L1), ("L2", apart)):
+            np.testing.assert_array_equal(mask_in(node, level, volume), mask)
+            assert node.GetSegmentation().GetSegment(level).GetName() == level
+
+
 def test_hand_made_segments_stay_and_earlier_results_go(show: Any) -> None:
     volume = add_film(PICTURE)
     node = show(spine_result(), volume)

@@ -11,7 +11,7 @@ import torch
 
 from SpineLib.core.errors import InputError
 from SpineLib.models.loader import load
-from SpineLib.networks.ct_channels import LEVELS, OFFSET_UNIT_MM, REGIONS, VERTEBRA_CHANNELS
+from SpineLib.networks.ct_channels import LEVELS, OFFSET_UNIT_MM, PARTS, REGIONS, VERTEBRA_CHANNELS
 from SpineLib.training.scan.cases import UNKNOWN_LABEL, TrainingScan, shrunk
 from SpineLib.training.scan.config import is_scan_config, read_scan_config
 from SpineLib.training.scan.distractors import with_distractors
@@ -190,6 +190,14 @@ def test_unknown_parts_are_learned_as_a_vertebra_of_either_part() -> None:
 
     assert loss(9, 0, 0) == pytest.approx(loss(0, 9, 0), abs=1e-4)
     assert loss(9, 0, 0) + 0.1 < loss(0, 0, 9)
+    # Centers of whole vertebrae are not those of bodies: no way to them is learned.
+    ways = others[0]
+    assert ways.isnan().all()
+    answer = torch.zeros(1, VERTEBRA_CHANNELS, 20, 24, 32)
+    elsewhere = answer.clone()
+    elsewhere[:, len(PARTS) : len(PARTS) + 3] = 5.0
+    costs = [float(TARGETS["parts"].loss(each, parts, *others)) for each in (answer, elsewhere)]
+    assert np.isfinite(costs[0]) and costs[0] == costs[1]
 
 
 def test_what_a_data_set_leaves_unlabeled_is_not_learned_as_nothing() -> None:
@@ -217,6 +225,21 @@ def test_what_a_data_set_leaves_unlabeled_is_not_learned_as_nothing() -> None:
     spine = torch.where(levels > 0, 9.0, -9.0).repeat(1 + len(LEVELS), 1, 1, 1)[None]
     elsewhere = torch.where(levels == -1, 9.0, spine)
     assert TARGETS["levels"].loss(elsewhere, levels[None]) == TARGETS["levels"].loss(spine, levels[None])
+
+
+def test_below_the_last_lumbar_vertebra_nobody_says_that_there_is_no_sacrum() -> None:
+    scan = small_scan(unlabeled=(26,))
+    scan.truth[0][scan.truth[0] == 26] = 0
+    patch = central_patch(scan, (20, 24, 32))
+    plain = TARGETS["levels"].encode(replace(patch, unlabeled=()), 5.0)[0]
+    (levels,) = TARGETS["levels"].encode(patch, 5.0)
+    assert levels.equal(plain), "without the lowest lumbar vertebra nothing is known of the sacrum"
+    lumbar = replace(
+        patch, labels=np.where(patch.labels == patch.labels[patch.labels > 0].min(), 24, 0).astype(np.uint8)
+    )
+    (levels,) = TARGETS["levels"].encode(lumbar, 5.0)
+    height = np.flatnonzero((lumbar.labels == 24).any(axis=(0, 1)))
+    assert (levels[..., : int(height.mean())] != 0).all() and (levels[..., height[-1] + 1 :] == 0).all()
 
 
 def test_altered_values_keep_shape_and_place() -> None:
@@ -311,6 +334,15 @@ def test_a_run_makes_a_bundle_and_a_stopped_one_goes_on(tmp_path: Path) -> None:
     lines = (tmp_path / "stopped" / "curves.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [2, 4, 6]
     assert (tmp_path / "stopped" / "tiny" / "training" / "curves.png").is_file()
+
+
+def test_a_folder_with_a_run_of_another_configuration_is_left_alone(tmp_path: Path) -> None:
+    train(tiny_config(tmp_path, 2), None, tmp_path / "run")
+    before = (tmp_path / "run" / "checkpoint.pt").read_bytes()
+    for steps, changes, told in ((2, {"spacing_mm": 2.0}, "spacing_mm"), (2, {"seed": 5}, "seed"), (4, {}, "steps")):
+        with pytest.raises(InputError, match=f"another configuration .{told}"):
+            train(tiny_config(tmp_path, steps, **changes), None, tmp_path / "run")
+    assert (tmp_path / "run" / "checkpoint.pt").read_bytes() == before
 
 
 def test_a_run_may_begin_with_the_weights_of_another_task(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from SpineLib.synthesis.ct.bones import paint_solids, paint_spine
 from SpineLib.synthesis.ct.grid import Canvas, Grain, Grid
-from SpineLib.synthesis.ct.options import CtOptions
+from SpineLib.synthesis.ct.options import CtOptions, thin_slices
 from SpineLib.synthesis.ct.person import Person, sample_person
 from SpineLib.synthesis.ct.scanner import sample_scanner, scan, scan_randomized
 from SpineLib.synthesis.ct.soft import paint_soft_tissue
@@ -18,8 +18,6 @@ from SpineLib.synthesis.ct.tissues import hounsfield_units, random_intensities
 from SpineLib.synthesis.ct.truth import describe_person
 
 RANDOMIZED_SHARE = 0.2
-THIN_MM = 2.0
-"""Thicker slices are painted as several thin ones and averaged, as a scanner does."""
 USUAL_VOXELS = 24_000_000
 """Most voxels of a case whose size the seed draws."""
 
@@ -53,7 +51,7 @@ def make_case(seed: int, options: CtOptions | None = None) -> SyntheticCT:
     person_rng, view_rng, paint_rng, scan_rng, real_rng = np.random.default_rng(seed).spawn(5)
     person, level = sample_person(person_rng, options, options.level, real_rng)
     grid = sample_grid(person, level, options, view_rng)
-    thin = 1 if grid.spacing_mm[2] <= THIN_MM else 2 * int(grid.spacing_mm[2] / THIN_MM / 2 + 0.5) + 1
+    thin = thin_slices(float(grid.spacing_mm[2]))
     is_random = options.randomized if options.randomized is not None else bool(view_rng.random() < RANDOMIZED_SHARE)
     canvas, metal = paint(person, grid.sliced(thin), is_random, paint_rng)
     if is_random:

@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from SpineLib.core.errors import InputError
 from SpineLib.synthesis.ct.fractures import KINDS
 from SpineLib.synthesis.ct.real_curves import load_curves
@@ -11,6 +13,13 @@ from SpineLib.synthesis.shapes.store import load_shapes
 
 MOST_VOXELS = 200_000_000
 """Some 3 GB while a case is made."""
+THIN_MM = 2.0
+"""Thicker slices are painted as several thin ones and averaged, as a scanner does."""
+
+
+def thin_slices(slice_mm: float) -> int:
+    """As how many thin ones a slice is painted, an odd number."""
+    return 1 if slice_mm <= THIN_MM else 2 * int(slice_mm / THIN_MM / 2 + 0.5) + 1
 
 
 @dataclass(frozen=True)
@@ -39,12 +48,11 @@ class CtOptions:
 
     def validate(self) -> None:
         """Raise InputError for a value that cannot be used."""
-        if self.shape is not None and (
-            min(self.shape) < 8 or self.shape[0] * self.shape[1] * self.shape[2] > MOST_VOXELS
-        ):
+        thin = 1 if self.spacing_mm is None else thin_slices(self.spacing_mm[2])
+        if self.shape is not None and (min(self.shape) < 8 or thin * np.prod(self.shape, dtype=float) > MOST_VOXELS):
             raise InputError(
                 f"A CT of {' x '.join(map(str, self.shape))} voxels cannot be made.",
-                f"Ask for 8 or more a side and at most {MOST_VOXELS // 1_000_000} million.",
+                f"Ask for 8 or more a side and at most {MOST_VOXELS // thin // 1_000_000} million in all.",
             )
         if self.spacing_mm is not None and not all(0.3 <= step <= 8 for step in self.spacing_mm):
             raise InputError(f"Voxels of {self.spacing_mm} mm cannot be made.", "Ask for 0.3 to 8 mm.")

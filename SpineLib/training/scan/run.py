@@ -2,6 +2,7 @@
 """`spine train` for the networks of the CT tasks: from a configuration to a bundle that can be used at once."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,24 @@ from SpineLib.training.scan.config import ScanConfig, read_scan_config
 from SpineLib.training.scan.loop import CURVES, ScanTrainer
 from SpineLib.training.scan.texts import bundle_metadata, model_card
 
-PICTURE = "curves.png"
+PICTURE, STARTED = "curves.png", "started.json"
 VALIDATION_SEED = 1
 """Added to the run's seed for the validation cases, so that no case is in both sets."""
 
 
-def train(config_path: Path, data: Path | None, output: Path, progress: Progress = silent) -> Path:
+def train(
+    config_path: Path, data: Path | None, output: Path, progress: Progress = silent, dataset: str | None = None
+) -> Path:
     """Make the synthetic cases, train, and write the bundle to `output/<id>`; returns its folder.
 
-    data: labeled scans of the configuration's `dataset`, mixed with the synthetic ones. A run that was stopped goes on
-    from its last checkpoint when called again with the same `output`. Raises InputError for an unusable configuration
-    or data folder.
+    data: labeled scans of `dataset`, by default the configuration's, mixed with the synthetic ones. A run that was
+    stopped goes on from its last checkpoint when called again with the same `output`. Raises InputError for an unusable
+    configuration or data folder, and where `output` holds a run of another configuration.
     """
     config = read_scan_config(config_path)
+    config = replace(config, dataset=dataset or config.dataset)
     output.mkdir(parents=True, exist_ok=True)
+    _keep_apart(config, output)
     real = _real_scans(config, data, output, part_of(progress, 0.0, 0.05))
     training, validation = _synthetic_scans(config, output, part_of(progress, 0.05, 0.2))
     best = _learn(config, training, real, validation, output, part_of(progress, 0.2, 1.0))
@@ -40,11 +45,31 @@ def train(config_path: Path, data: Path | None, output: Path, progress: Progress
     return folder
 
 
+def _keep_apart(config: ScanConfig, output: Path) -> None:
+    """Raise InputError where the folder's cases and checkpoint are of another configuration; how many cases there are
+    and what the bundle will say may change."""
+    told = json.loads(json.dumps(asdict(config)))
+    for name in ("metadata", "validate_every"):
+        told.pop(name)
+    for name in ("training", "validation"):
+        told["synthetic"].pop(name)
+    path = output / STARTED
+    if not path.is_file():
+        path.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        return
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    other = sorted(name for name in told.keys() | earlier.keys() if told.get(name) != earlier.get(name))
+    if other:
+        raise InputError(
+            f"The folder {output} holds a run of another configuration ({', '.join(other)}).", "Give another folder."
+        )
+
+
 def _real_scans(config: ScanConfig, data: Path | None, output: Path, progress: Progress) -> list[TrainingScan]:
     if data is None:
         return []
     if not config.dataset:
-        raise InputError("This configuration names no data set.", 'Add "dataset" to it, or leave out --data.')
+        raise InputError("Nothing says which data set that is.", "Add --dataset NAME, or leave out --data.")
     from SpineLib.training.scan.labeled import prepared_scans
 
     return [read_case(folder) for folder in prepared_scans(config, data, output / "real_cases", progress)]

@@ -22,6 +22,7 @@ from SpineLib.training.scan.cases import UNKNOWN_LABEL
 from SpineLib.training.scan.patches import Patch
 
 ANY_PART = (1 << len(PARTS)) - 1
+LOWEST = (BY_NAME["L5"].code, BY_NAME["L6"].code)
 NOTHING, BODY, POSTERIOR, FRACTURED = range(len(FRACTURE_CLASSES))
 SPLIT = (len(PARTS), 3, len(REGIONS))
 _REGION_OF = np.zeros(256, np.int64)
@@ -60,7 +61,13 @@ class Levels:
         for number, name in enumerate(LEVELS, 1):
             table[BY_NAME[name].code] = number
         table[UNKNOWN_LABEL] = -1
-        return (torch.from_numpy(table[patch.labels]),)
+        levels = table[patch.labels]
+        lowest = np.isin(patch.labels, LOWEST).any(axis=(0, 1))
+        if SACRUM.code in patch.unlabeled and lowest.any():
+            # From the lowest lumbar vertebra on downward there is a sacrum that nobody labeled.
+            below = levels[:, :, : int(np.flatnonzero(lowest).mean())]
+            below[below == 0] = -1
+        return (torch.from_numpy(levels),)
 
     def loss(self, answer: torch.Tensor, *truth: torch.Tensor) -> torch.Tensor:
         (levels,) = truth
@@ -119,6 +126,9 @@ class Parts:
             inside = np.nonzero(patch.labels == label)
             for axis in range(3):
                 ways[axis][inside] = (center[axis] - inside[axis]) * (spacing_mm / OFFSET_UNIT_MM)
+        if not patch.parts_known:
+            # Without bodies the known centers are those of whole vertebrae, which lie farther back.
+            ways[:] = np.nan
         regions = torch.from_numpy(_REGION_OF[patch.labels])
         return torch.from_numpy(parts), torch.from_numpy(ways), torch.from_numpy(vertebra), regions
 
@@ -135,16 +145,19 @@ class Parts:
         entropy = entropy + sum(losses) / len(losses)
         if not vertebra.any():
             return entropy
-        distance = functional.smooth_l1_loss(offsets, ways, reduction="none", beta=0.3).mean(1)
         region = functional.cross_entropy(looks.movedim(1, -1)[vertebra], regions[vertebra])
-        return entropy + 0.5 * distance[vertebra].mean() + 0.2 * region
+        led = vertebra & ways.isfinite().all(1)
+        if not led.any():
+            return entropy + 0.2 * region
+        distance = functional.smooth_l1_loss(offsets, ways.nan_to_num(), reduction="none", beta=0.3).mean(1)
+        return entropy + 0.5 * distance[led].mean() + 0.2 * region
 
     def scores(self, answer: torch.Tensor, *truth: torch.Tensor) -> dict[str, float]:
         parts, ways, vertebra, regions = truth
         logits, offsets, looks = answer.split(SPLIT, 1)
         found = logits.argmax(1)
         scores = {f"{name}_dice": _dice(found == part, parts == 1 << part) for part, name in enumerate(PARTS) if part}
-        wrong = (offsets - ways).norm(dim=1)[vertebra] * OFFSET_UNIT_MM
+        wrong = (offsets - ways).norm(dim=1)[vertebra & ways.isfinite().all(1)] * OFFSET_UNIT_MM
         scores["offset_within_6_mm"] = (wrong < 6).float().mean().item() if len(wrong) else float("nan")
         right = (looks.argmax(1) == regions)[vertebra].float()
         scores["region_right"] = right.mean().item() if len(right) else float("nan")
