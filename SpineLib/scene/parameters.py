@@ -6,6 +6,7 @@ from typing import Any
 
 import slicer
 
+from SpineLib.scene.show import VOLUME_ROLE
 from SpineLib.scene.volume_from_node import is_scan
 
 INPUT_ROLE, OUTPUT_ROLE, VERTEBRAE_ROLE = "InputVolume", "OutputSegmentation", "Vertebrae"
@@ -33,6 +34,12 @@ class Parameters:
     @outputSegmentation.setter
     def outputSegmentation(self, segmentationNode: Any) -> None:
         self._refer(OUTPUT_ROLE, segmentationNode)
+
+    def spareOtherOutput(self) -> None:
+        """Choose no output where the one chosen holds the result of another volume than the input: it would be lost."""
+        output = self.outputSegmentation
+        if output is not None and output.GetNodeReference(VOLUME_ROLE) not in (None, self.inputVolume):
+            self.outputSegmentation = None
 
     @property
     def vertebrae(self) -> Any:

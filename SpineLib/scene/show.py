@@ -24,6 +24,8 @@ from SpineLib.scene import endplate_lines
 
 OWNER_TAG = "Spine.Task"
 """Segment tag that marks what the product made, so that a further run leaves hand-made segments alone."""
+VOLUME_ROLE = "Spine.Volume"
+"""Reference from a segmentation to the volume that it was made from."""
 FILL_OPACITY = 0.35
 TRANSLUCENT = 0.4
 """Of what surrounds a fracture, in 3D."""
@@ -47,6 +49,7 @@ def show_result(result: SpineResult, volumeNode: Any, segmentationNode: Any = No
         # The transform first: the reference geometry is taken relative to it, and files are written in that geometry.
         node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
+        node.SetNodeReferenceID(VOLUME_ROLE, volumeNode.GetID())
         _fill(node, result)
     _place_beside(node, volumeNode)
     _set_display(node)

@@ -144,9 +144,11 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._updating or self.parameters is None:
             return
         self._updating = True
-        chosen = self.parameters
+        chosen, before = self.parameters, self.parameters.inputVolume
         for name, selector in self.selectors().items():
             setattr(chosen, name, selector.currentNode())
+        if chosen.inputVolume is not before:
+            chosen.spareOtherOutput()
         for name, (combo, _choices) in self.combos().items():
             setattr(chosen, name, combo.currentData)
         self._updating = False

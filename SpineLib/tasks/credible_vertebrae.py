@@ -42,7 +42,7 @@ def credible_vertebrae(
     found = find_instances(voxels.where, voxels.votes, voxels.shares, grid.spacing_mm, grid.shape)
     sure = [instance for instance in found if instance.confidence >= LEAST_CONFIDENCE]
     row = most_credible(in_one_row(without_fragments(sure, border), grid, coarse))
-    return without_first_sacral(row, border, bool(row) and is_on_sacrum(_center_mm(row[-1], grid), voxels, grid))
+    return without_first_sacral(row, bool(row) and is_on_sacrum(_center_mm(row[-1], grid), voxels, grid))
 
 
 def is_doubtful_loner(row: "list[Instance]") -> bool:
@@ -62,9 +62,10 @@ def without_dwarfs(
     return [instance for instance, _ in kept], [name for _, name in kept]
 
 
-def without_first_sacral(row: "list[Instance]", border: np.ndarray, on_sacrum: bool) -> "list[Instance]":
-    """Without a piece of the first sacral vertebra at the row's end."""
-    if len(row) < 2 or not on_sacrum or border[tuple(row[-1].where.T)].any():
+def without_first_sacral(row: "list[Instance]", on_sacrum: bool) -> "list[Instance]":
+    """Without a piece of the first sacral vertebra at the row's end. Where the scan ends there does not matter: with so
+    much of the sacrum in it, it does not end in a lumbar vertebra."""
+    if len(row) < 2 or not on_sacrum:
         return row
     return row[:-1] if len(row[-1].where) < SACRAL_SHARE * len(row[-2].where) else row
 

@@ -194,6 +194,18 @@ def test_a_place_that_cannot_be_written_is_told_once(filled: Any, qt_host: Any, 
     assert "is a folder" in filled.ui.statusLabel.text
 
 
+def test_another_scan_does_not_overwrite_the_first_ones_result(filled: Any) -> None:
+    first, result = filled.parameters.inputVolume, filled.parameters.outputSegmentation
+    assert result is not None
+    other = add_scan()
+    filled.ui.inputSelector.setCurrentNode(other)
+    assert filled.parameters.inputVolume is other and filled.parameters.outputSegmentation is None
+    # A result of the same scan, and one that the user chooses, may be written anew.
+    filled.ui.outputSelector.setCurrentNode(result)
+    filled.ui.inputSelector.setCurrentNode(first)
+    assert filled.parameters.outputSegmentation is result
+
+
 def test_closing_the_scene_empties_the_table(filled: Any, scene: Any) -> None:
     scene.Clear(False)
     assert filled.ui.resultTable.rowCount == 0

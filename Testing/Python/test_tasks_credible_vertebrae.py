@@ -95,11 +95,10 @@ def test_no_more_vertebrae_than_a_spine_has_the_surest_in_their_order() -> None:
 
 def test_a_small_vertebra_on_the_sacrum_is_a_part_of_it() -> None:
     row = [*(vertebra(height, 900) for height in (100, 80, 60)), vertebra(40, 400)]
-    border = np.zeros(GRID.shape, bool)
-    assert without_first_sacral(row, border, on_sacrum=True) == row[:3]
-    assert without_first_sacral(row, border, on_sacrum=False) == row
-    assert without_first_sacral(row[:3], border, on_sacrum=True) == row[:3]
-    assert without_first_sacral(row[:1], border, on_sacrum=True) == row[:1]
+    assert without_first_sacral(row, on_sacrum=True) == row[:3]
+    assert without_first_sacral(row, on_sacrum=False) == row
+    assert without_first_sacral(row[:3], on_sacrum=True) == row[:3]
+    assert without_first_sacral(row[:1], on_sacrum=True) == row[:1]
 
 
 def test_the_spine_is_followed_beyond_its_ends_only() -> None:
