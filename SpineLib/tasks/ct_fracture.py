@@ -33,9 +33,9 @@ LEAST_FRACTURE_MM3 = 60.0
 """Smaller marks are left out."""
 LEAST_PROBABILITY = 0.3
 """In a vertebra that is most probably whole nothing is marked."""
-CALIBRATION = {"mark": 8.0, "loss": 7.0, "intercept": -5.0, "threshold": 0.5}
-"""Logistic weights of the mark (0..1) and the lost height (0..1), and the network's answer from which on bone counts as
-fractured, where the model brings none of its own."""
+CALIBRATION = {"mark": 8.0, "loss": 7.0, "unknown": 0.0, "intercept": -5.0, "threshold": 0.5}
+"""Logistic weights of the mark (0..1), of the lost height (0..1) and of not knowing it, as in the neck; and the
+network's answer from which on bone counts as fractured. They serve where the model brings none of its own."""
 
 
 def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent) -> SpineResult:
@@ -103,7 +103,7 @@ def _fracture(
     from SpineLib.inference.scan_grid import mask_on
 
     grade, kind, loss = _grade(vertebra.level, measurements)
-    probability = probability_of(mark, loss or 0.0, calibration)
+    probability = probability_of(mark, loss, calibration)
     if probability < LEAST_PROBABILITY or sure.box.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
         sure = Mask.empty(grid.shape)
     mask = mask_on(scan.image, sure, grid).within(vertebra.mask)
@@ -116,9 +116,10 @@ def mark_of(shares: np.ndarray) -> float:
     return float(np.sqrt(shares.mean())) if len(shares) else 0.0
 
 
-def probability_of(mark: float, loss: float, calibration: dict[str, float]) -> float:
-    """Logistic probability that a vertebra is fractured."""
-    score = calibration["intercept"] + calibration["mark"] * mark + calibration["loss"] * max(loss, 0.0)
+def probability_of(mark: float, loss: float | None, calibration: dict[str, float]) -> float:
+    """Logistic probability that a vertebra is fractured. loss: None where the heights could not be measured."""
+    lost = calibration["unknown"] if loss is None else calibration["loss"] * max(loss, 0.0)
+    score = calibration["intercept"] + calibration["mark"] * mark + lost
     return float(1 / (1 + np.exp(-score)))
 
 

@@ -98,5 +98,10 @@ def test_calibrated_probabilities_mean_what_they_say() -> None:
     assert weights["mark"] == pytest.approx(6, abs=0.7)
     assert weights["loss"] == pytest.approx(4, abs=1.2)
     assert weights["intercept"] == pytest.approx(-4, abs=0.5)
+    # Where heights are not measured, more vertebrae are fractured than with no loss.
+    unknown = rng.random(4000) < 0.3
+    likelier = rng.random(4000) < 1 / (1 + np.exp(-np.where(unknown, 6 * marks + 1.5 - 4, score)))
+    weights = fit(marks, np.where(unknown, np.nan, losses), likelier)
+    assert weights["unknown"] == pytest.approx(1.5, abs=0.4)
     with pytest.raises(ValueError, match="with and without"):
         fit(marks, losses, np.zeros(4000, bool))

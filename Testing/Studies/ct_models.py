@@ -63,6 +63,7 @@ def main() -> None:
     if asked.calibrate:
         pairs = [pair for each in outcomes for pair in each.pairs]
         marks, losses, fractured = (np.array(each) for each in zip(*pairs, strict=True))
+        np.savetxt(asked.output / "pairs.csv", np.stack([marks, losses, fractured], 1), "%.4f", ",")
         print(json.dumps({"calibration": fit(marks, losses, fractured)}))
 
 
@@ -87,13 +88,14 @@ def study(asked: argparse.Namespace, number: int) -> Outcome:
 
 
 def marks_and_losses(result: SpineResult, scores: list[VertebraScore]) -> list[tuple[float, float, bool]]:
-    """Of every complete vertebra: how strongly it is marked, how much height it lost, whether it is fractured."""
+    """Of every complete vertebra: how strongly it is marked, how much height it lost (nan where that was not measured),
+    whether it is fractured."""
     values = {(each.name, each.levels[0]): each.value for each in result.measurements if len(each.levels) == 1}
     found = []
     for score in scores:
         mark = values.get(("fracture_mark", score.found_level))
         if mark is not None and score.complete:
-            found.append((mark, values.get(("height_loss", score.found_level), 0.0), score.fractured > 0))
+            found.append((mark, values.get(("height_loss", score.found_level), float("nan")), score.fractured > 0))
     return found
 
 
