@@ -27,6 +27,7 @@ from SpineLib.tasks.stopwatch import Stopwatch
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
+    from SpineLib.labelling.instances import Instance
     from SpineLib.measurement.scan_measurements import FineShapes
 
 NAME = "ct"
@@ -103,8 +104,7 @@ def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
 
     for instance, name in zip(fine.instances, fine.names, strict=True):
         own = tuple(instance.where.T)
-        is_body = fine.voxels.parts[own] == PARTS.index("body")
-        whole, body = (Mask.from_indices(each, fine.grid.shape) for each in (instance.where, instance.where[is_body]))
+        whole, body = _whole_and_body(instance, fine)
         others[own] = False
         mask, body = on_scan(whole, fine.voxels.solid[0]), on_scan(body, fine.voxels.solid[1])
         others[own] = True
@@ -125,6 +125,15 @@ def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
     return tuple(found)
 
 
+def _whole_and_body(instance: "Instance", fine: FineSpine) -> tuple[Mask, Mask]:
+    """A vertebra and its body on the fine grid."""
+    from SpineLib.networks.ct_channels import PARTS
+
+    where = instance.where
+    is_body = fine.voxels.parts[tuple(where.T)] == PARTS.index("body")
+    return Mask.from_indices(where, fine.grid.shape), Mask.from_indices(where[is_body], fine.grid.shape)
+
+
 def shapes_of(fine: FineSpine) -> "FineShapes":
     """The vertebrae and the sacrum on the fine grid."""
     from SpineLib.measurement.scan_measurements import FineShapes
@@ -132,8 +141,7 @@ def shapes_of(fine: FineSpine) -> "FineShapes":
 
     vertebrae = {}
     for instance, name in zip(fine.instances, fine.names, strict=True):
-        is_body = fine.voxels.parts[tuple(instance.where.T)] == PARTS.index("body")
-        whole, body = (Mask.from_indices(each, fine.grid.shape) for each in (instance.where, instance.where[is_body]))
+        whole, body = _whole_and_body(instance, fine)
         vertebrae[name.level] = Vertebra(name.level, instance.confidence, whole, body=body)
     sacrum = Mask.from_array(_largest(fine.voxels.parts == PARTS.index("sacrum"), only_one=True))
     return FineShapes(vertebrae, None if sacrum.is_empty else sacrum, fine.grid.affine)

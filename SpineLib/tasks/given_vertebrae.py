@@ -57,6 +57,7 @@ def take(
     warnings = [*scan.warnings, GIVEN]
     if outside:
         warnings.append(f"Given vertebrae that lie outside of the scan are left out: {', '.join(outside)}.")
+    helpers: tuple[ScanModel, ...] = ()
     without = [each for each in vertebrae if each.body is None]
     if without:
         with watch.step("bodies", 0.1, "Telling bodies from posterior elements"):
@@ -64,8 +65,8 @@ def take(
             bodies = find_bodies(scan, without, helper, part_of(progress, 0.1, 0.6))
             vertebrae = tuple(replace(each, body=bodies.get(each.level, each.body)) for each in vertebrae)
             warnings += [*helper.warnings, *_without_bodies(vertebrae)]
-            return FoundVertebrae(scan, model, vertebrae, structures, tuple(warnings), (helper,))
-    return FoundVertebrae(scan, model, vertebrae, structures, tuple(warnings))
+            helpers = (helper,)
+    return FoundVertebrae(scan, model, vertebrae, structures, tuple(warnings), helpers)
 
 
 def _on_scan(given: LabeledSpine, volume: Volume, name: str) -> tuple[dict[str, Mask], list[str]]:

@@ -33,10 +33,9 @@ def train(
 ) -> Path:
     """Train by the configuration, validate, and write the bundle to `output/<id>`; returns its folder.
 
-    dataset: which set `data` is; the configuration's own where None.
-
-    A run that was stopped goes on from its last finished epoch when called again with the same `output`. Raises
-    InputError for an unusable configuration or data folder.
+    dataset: which set `data` is; the configuration's own where None. A run that was stopped goes on from its last
+    finished epoch when called again with the same `output`. Raises InputError for an unusable configuration or data
+    folder.
     """
     config = read_config(config_path)
     config = replace(config, dataset=dataset or config.dataset)

@@ -137,7 +137,7 @@ class Parts:
         logits, offsets, looks = answer.split(SPLIT, 1)
         log_shares = functional.log_softmax(logits, 1)
         own = _log_share_of(log_shares, parts)
-        # No class weighs more: bone at its rim would be found twice as often as it is there.
+        # No class weighs more: bone that weighs more than what is around it is found wider than it is.
         entropy = -2 * own.mean()
         known = (parts & (parts - 1)) == 0
         shares = log_shares.exp() * known[:, None]
