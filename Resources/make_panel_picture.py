@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tutorial's pictures: the panels after one click on the sample film and on a synthetic CT, drawn by the test host.
+"""The tutorial's pictures: the panels after one click on the sample film and on the sample CT, drawn by the test host.
 
 Usage: make_panel_picture.py [film] [fracture], after `make test` has installed what the test host needs; both without.
 """
@@ -14,7 +14,6 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SCREENSHOTS = Path(__file__).resolve().parent / "Screenshots"
 FILM_PANEL_PX, FRACTURE_PANEL_PX = (460, 760), (600, 900)
 LONGEST_WAIT_S = 600
-CT_SEED = 5
 sys.path.insert(0, str(REPOSITORY / "Testing" / "Host"))
 
 
@@ -22,6 +21,8 @@ def main() -> None:
     import slicer_host
 
     host = slicer_host.start()
+    for module in ("SpineSegmentation", "SpineFracture"):
+        host.load_modules(REPOSITORY / module)
     pictures = {"film": film_picture, "fracture": fracture_picture}
     for name in sys.argv[1:] or pictures:
         pictures[name](host)
@@ -29,12 +30,8 @@ def main() -> None:
 
 
 def film_picture(host) -> None:
-    host.load_modules(REPOSITORY / "SpineSegmentation")
     panel = host.open_module("SpineSegmentation")
-
-    import SampleData
-
-    film = SampleData.SampleDataLogic().downloadSamples("SpinePhantomFilm")
+    film = sample("SpinePhantomFilm")
     segment(panel, film, host)
     view = host.app.layoutManager().slice_views["Red"]
     view.show(film)
@@ -47,9 +44,8 @@ def film_picture(host) -> None:
 def fracture_picture(host) -> None:
     import slicer
 
-    host.load_modules(REPOSITORY / "SpineFracture")
     panel = host.open_module("SpineFracture")
-    segment(panel, synthetic_ct(), host)
+    segment(panel, sample("SpinePhantomCT"), host)
     panel.ui.showButton.click()
     panel.onRow(0)
     views = host.app.layoutManager()
@@ -65,21 +61,11 @@ def fracture_picture(host) -> None:
     host.clear()
 
 
-def synthetic_ct():
-    """A CT of a made-up person, from the middle thoracic spine downward, with a fracture."""
-    import slicer
+def sample(name):
+    """A sample as the Sample Data module loads it."""
+    import SampleData
 
-    from SpineLib.synthesis.ct.case import make_case
-    from SpineLib.synthesis.ct.options import CtOptions
-
-    options = CtOptions((112, 112, 150), (1.8, 1.8, 2.0), 0.0, "T12", "usual", "wedge", False, False)
-    case = make_case(CT_SEED, options)
-    node = slicer.util.addVolumeFromArray(case.voxels.transpose(2, 1, 0), case.affine, "SyntheticCT")
-    node.CreateDefaultDisplayNodes()
-    display = node.GetDisplayNode()
-    display.SetAutoWindowLevel(False)
-    display.SetWindowLevel(1200, 250)
-    return node
+    return SampleData.SampleDataLogic().downloadSamples(name)
 
 
 def segment(panel, volume, host) -> None:

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sample film is offered in the Sample Data module and loads without a network."""
+"""The samples are offered in the Sample Data module and load without a network."""
 
 from typing import Any
+
+import numpy as np
+import pytest
+
+from SpineLib.core.errors import ResourceError
 
 pytest_plugins = ["mrml_fixtures"]
 
@@ -14,3 +19,27 @@ def test_the_sample_film_is_registered_and_loads(open_module: Any, qt_host: Any,
     node = SampleData.SampleDataLogic().downloadSamples("SpinePhantomFilm")
     assert node.GetImageData().GetDimensions()[2] == 1
     assert 0.1 < node.GetSpacing()[0] < 1.0
+
+
+def test_the_sample_ct_is_made_on_the_spot(open_module: Any, qt_host: Any, scene: Any) -> None:
+    import SampleData
+    import slicer
+
+    open_module("SpineSegmentation")
+    qt_host.app.startupCompleted.emit()
+    node = SampleData.SampleDataLogic().downloadSamples("SpinePhantomCT")
+    voxels = slicer.util.arrayFromVolume(node)
+    assert voxels.shape == (150, 112, 112)
+    assert np.allclose(node.GetSpacing(), (1.8, 1.8, 2.0), atol=1e-4)
+    assert voxels.min() < -900 and voxels.max() > 500
+    assert node.GetName() == "SpinePhantomCT"
+    assert node.GetStorageNode() is None
+
+
+def test_a_sample_ct_that_cannot_be_made_says_why(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from SpineLib.scene import sample_data
+
+    monkeypatch.setattr(sample_data, "CT_RECIPE", "--shape 2 2 2")
+    with pytest.raises(ResourceError, match="2 x 2 x 2"):
+        sample_data.make_ct()
+    assert scene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode") == 0
