@@ -23,6 +23,7 @@ METADATA = "configs/metadata.json"
 LICENSE = "LICENSE"
 WEIGHTS = ("models/model.safetensors", "models/model.pt")
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+KEPT_BITS = 5
 REQUIRED_TEXTS = ("id", "title", "version", "task", "modality", "license")
 REQUIRED_COUNTS = ("spatial_dims", "in_channels", "out_channels")
 
@@ -97,7 +98,7 @@ def write_bundle(
 
 
 def _weights(network: "torch.nn.Module") -> bytes:
-    """The network's weights as safetensors, in half precision where nothing overflows."""
+    """The network's weights as safetensors, in half precision where nothing overflows; those of layers rounded."""
     import torch
     from safetensors.torch import save
 
@@ -106,10 +107,24 @@ def _weights(network: "torch.nn.Module") -> bytes:
     def small(values: torch.Tensor) -> torch.Tensor:
         if not values.is_floating_point() or not values.numel() or not values.abs().max() <= largest:
             return values
-        return values.half()
+        return rounded(values.half()) if values.ndim > 1 else values.half()
 
     state = {name: small(values.detach().cpu()).contiguous().clone() for name, values in network.state_dict().items()}
     return save(state, metadata={"format": "pt"})
+
+
+def rounded(values: "torch.Tensor") -> "torch.Tensor":
+    """Half-precision values with `KEPT_BITS` of their fraction, the others 0: off by 1.6 % at most, 0.7 % on average.
+
+    The file is as large as before, but packs a quarter smaller, which a repository that keeps old models feels.
+    """
+    import torch
+
+    dropped = 10 - KEPT_BITS
+    # Sign and size lie in separate bits, so adding half a step to the bits rounds away from zero on either side.
+    bits = (values.view(torch.int16) + (1 << (dropped - 1))) & -(1 << dropped)
+    near = bits.view(torch.float16)
+    return torch.where(near.isfinite(), near, values)
 
 
 @contextmanager

@@ -4,6 +4,7 @@
 import json
 import os
 import pickle
+import zlib
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from torch import nn
 
 from SpineLib.core.errors import ModelError
 from SpineLib.models import loader, store
+from SpineLib.models.bundle import rounded
 from SpineLib.networks.factory import build_network
 from SpineLib.networks.folding import fold_norms
 
@@ -51,13 +53,27 @@ def test_a_model_of_the_catalogue_is_loaded_by_id(bundle):
 
 @pytest.mark.parametrize("fold", [True, False])
 def test_a_loaded_network_answers_as_the_written_one(bundle, fold):
-    rounded = small_network()
-    for values in [*rounded.parameters(), *rounded.buffers()]:
+    written = small_network()
+    for values in [*written.parameters(), *written.buffers()]:
         if values.is_floating_point():
-            values.data = values.data.half().float()
+            values.data = (rounded(values.half()) if values.ndim > 1 else values.half()).float()
     with torch.inference_mode():
-        difference = (loader.load(bundle, fold).network(IMAGE) - rounded(IMAGE)).abs().max()
+        difference = (loader.load(bundle, fold).network(IMAGE) - written(IMAGE)).abs().max()
     assert difference < 1e-4
+
+
+def test_rounded_weights_are_near_and_pack_smaller() -> None:
+    values = torch.cat([0.1 * torch.randn(20_000, generator=torch.Generator().manual_seed(1)), torch.zeros(1)]).half()
+    near = rounded(values)
+    normal = values.abs() > 1e-4
+    assert ((near.float() / values.float() - 1).abs()[normal] <= 2**-6).all()
+    assert abs((near.float() - values.float()).mean()) < 1e-5
+    assert torch.equal(near.sign()[normal], values.sign()[normal])
+    assert torch.equal(rounded(near), near)
+    packed, before = (len(zlib.compress(each.numpy().tobytes())) for each in (near, values))
+    assert packed < 0.8 * before
+    largest = torch.tensor([65504.0, -65504.0], dtype=torch.float16)
+    assert torch.equal(rounded(largest), largest)
 
 
 def test_weights_are_half_size_unless_they_would_overflow(tmp_path):
