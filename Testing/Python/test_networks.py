@@ -129,3 +129,35 @@ def test_a_mirrored_network_answers_alike_to_an_image_and_its_mirror_image() -> 
         turned = Mirrored(network)(image.flip(2)).flip(2)
     assert torch.allclose(both, turned, atol=1e-5)
     assert not torch.allclose(once, both, atol=1e-3)
+
+
+def test_ways_to_the_side_turn_round_in_the_mirror() -> None:
+    class Ways(torch.nn.Module):
+        """Of every pixel the way to the brightest one, down the rows and along the columns."""
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            row, column = divmod(int(image.argmax()), image.shape[3])
+            rows, columns = torch.meshgrid(*(torch.arange(float(n)) for n in image.shape[2:]), indexing="ij")
+            return torch.stack([row - rows, column - columns])[None]
+
+    image = torch.zeros(1, 1, 12, 9)
+    image[0, 0, 3, 5] = 1
+    ways = Mirrored(Ways(), sideways=(0,))(image)
+    assert torch.equal(ways, Ways()(image))
+    assert not torch.equal(Mirrored(Ways())(image), ways)
+
+
+def test_refinement_begins_as_none_and_corrects_the_first_channels_only() -> None:
+    options = {"features": (4, 4, 4, 4, 4, 4)}
+    torch.manual_seed(0)
+    plain = build_network("subvoxel_unet", 3, 1, 4, **options).eval()
+    refined = build_network("subvoxel_unet", 3, 1, 4, refined=2, **options).eval()
+    left_out = refined.load_state_dict(plain.state_dict(), strict=False).missing_keys
+    assert left_out and all("refinement" in name for name in left_out)
+    image = torch.rand(1, 1, 64, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(refined(image), plain(image))
+        refined.network.refinement[-1].bias.fill_(1.0)
+        change = refined(image) - plain(image)
+    assert torch.allclose(change[:, :2], torch.ones_like(change[:, :2]), atol=1e-5)
+    assert not change[:, 2:].any()
