@@ -62,10 +62,10 @@ def fracture_picture(host) -> None:
 
 
 def sample(name):
-    """A sample as the Sample Data module loads it."""
+    """A sample as its button in the Sample Data module loads it."""
     import SampleData
 
-    return SampleData.SampleDataLogic().downloadSamples(name)
+    return SampleData.click(name)
 
 
 def segment(panel, volume, host) -> None:

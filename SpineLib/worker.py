@@ -16,6 +16,7 @@ when its parent is gone while some other process keeps the pipe open (not on Win
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -89,9 +90,11 @@ class Worker:
         """Read requests until the lines end or a shutdown is asked for."""
         self._thread.start()
         self._channel.send("ready")
-        for line in lines:
-            if line.strip() and not self._accept(line):
-                break
+        # Slicer's sudden end may break the connection, which is an end like any other.
+        with contextlib.suppress(OSError):
+            for line in lines:
+                if line.strip() and not self._accept(line):
+                    break
         self._stop()
 
     def _accept(self, line: str) -> bool:

@@ -3,10 +3,13 @@
 
 import contextlib
 import os
+import queue
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import slicer
@@ -14,6 +17,7 @@ import slicer
 from SpineLib.core.errors import ResourceError
 
 LIBRARY_FOLDER = Path(__file__).resolve().parents[2]
+POLL_SECONDS = 0.05
 
 
 def launch(arguments: list[str], environment: dict[str, str] | None = None) -> "subprocess.Popen[str]":
@@ -34,6 +38,19 @@ def launch(arguments: list[str], environment: dict[str, str] | None = None) -> "
     # Slicer opens the pipe in the locale's encoding, which on Windows is not the child's UTF-8.
     process.stdout.reconfigure(encoding="utf-8", errors="replace")
     return process
+
+
+def lines_of(process: "subprocess.Popen[str]") -> Iterator[str]:
+    """The lines of a process as they come; the window goes on being painted between them, however long they take."""
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout], daemon=True)
+    reader.start()
+    while reader.is_alive() or not lines.empty():
+        slicer.app.processEvents()
+        try:
+            yield lines.get(timeout=POLL_SECONDS)
+        except queue.Empty:
+            continue
 
 
 def kill_tree(process: "subprocess.Popen[str]", groupLeader: int | None = None) -> None:

@@ -86,6 +86,7 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui = self.ui
         for selector in self.selectors().values():
             selector.connect("currentNodeChanged(vtkMRMLNode*)", self.onChoice)
+            selector.connect("nodeAboutToBeRemoved(vtkMRMLNode*)", self.onNodeAboutToBeRemoved)
         ui.modelCombo.connect("currentIndexChanged(int)", self.onChoice)
         ui.segmentButton.connect("clicked()", self.onSegment)
         ui.cancelButton.connect("clicked()", self.onCancel)
@@ -153,6 +154,12 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
             setattr(chosen, name, combo.currentData)
         self._updating = False
         self.updatePanel()
+
+    def onNodeAboutToBeRemoved(self, node: Any) -> None:
+        """Choose nothing in its place: the selector would go on to its neighbor, whose result the next run replaced."""
+        for selector in self.selectors().values():
+            if selector.currentNode() is node:
+                selector.setCurrentNode(None)
 
     def onSegment(self) -> None:
         self.isRunning = True

@@ -96,6 +96,17 @@ def test_a_second_click_updates_the_same_node(ready: Any, qt_host: Any, scene: A
     assert scene.GetNumberOfNodesByClass("vtkMRMLSegmentationNode") == 1
 
 
+def test_a_removed_output_is_not_replaced_by_another_segmentation(ready: Any, scene: Any) -> None:
+    kept, removed = (scene.AddNewNodeByClass("vtkMRMLSegmentationNode") for _ in range(2))
+    ready.ui.outputSelector.setCurrentNode(removed)
+    assert ready.parameters.outputSegmentation is removed
+    scene.RemoveNode(removed)
+    assert ready.parameters.outputSegmentation is None
+    assert ready.ui.outputSelector.currentNode() is None
+    ready.ui.outputSelector.setCurrentNode(kept)
+    assert ready.parameters.outputSegmentation is kept
+
+
 def test_choices_are_locked_and_cancel_is_offered_while_it_runs(ready: Any, qt_host: Any) -> None:
     ready.ui.segmentButton.click()
     assert not ready.ui.segmentButton.enabled and not ready.ui.inputsButton.enabled

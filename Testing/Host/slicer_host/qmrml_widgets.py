@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import slicer
+import vtk
 from PySide6 import QtCore, QtWidgets
 
 from .pythonqt import ui_loader
@@ -37,10 +38,12 @@ class qMRMLWidget(QtWidgets.QWidget):
 
 
 class qMRMLNodeComboBox(qMRMLWidget):
-    """Offers the nodes of some types. Selects nothing by itself, as in Slicer."""
+    """Offers the nodes of some types. As in Slicer, it selects nothing by itself at first, but goes on to a neighbor
+    when the selected node is removed."""
 
     currentNodeChanged = QtCore.Signal(object)
     currentNodeIDChanged = QtCore.Signal(str)
+    nodeAboutToBeRemoved = QtCore.Signal(object)
     nodeAddedByUser = QtCore.Signal(object)
     nodeActivated = QtCore.Signal(object)
 
@@ -119,6 +122,15 @@ class qMRMLNodeComboBox(qMRMLWidget):
         )
         scene = self._scene
         self._observed = [(scene, scene.AddObserver(e, lambda *_: self._refill())) for e in watched] if scene else []
+
+        @vtk.calldata_type(vtk.VTK_OBJECT)
+        def on_node_about_to_be_removed(_caller: Any, _event: str, node: Any = None) -> None:
+            if node is not None and node.GetID() in self._choices:
+                self.nodeAboutToBeRemoved.emit(node)
+
+        if scene:
+            tag = scene.AddObserver(events.NodeAboutToBeRemovedEvent, on_node_about_to_be_removed)
+            self._observed.append((scene, tag))
         self._refill()
 
     def _nodes(self) -> list[Any]:
@@ -146,6 +158,7 @@ class qMRMLNodeComboBox(qMRMLWidget):
         if "_observed" not in self.__dict__:
             return
         nodes = self._nodes()
+        before = self._choices.index(self._current_id) if self._current_id in self._choices else -1
         choices = [("", self.noneDisplay)] if self.noneEnabled else []
         choices += [(node.GetID(), node.GetName()) for node in nodes]
         if self.addEnabled and self.nodeTypes:
@@ -157,7 +170,14 @@ class qMRMLNodeComboBox(qMRMLWidget):
         self._combo.blockSignals(False)
         self._show_current()
         if self._current_id and self._current_id not in self._choices:
-            self._select("")
+            self._select(self._neighbor(before) if self._scene and not self._scene.IsClosing() else "")
+
+    def _neighbor(self, row: int) -> str:
+        """The node that takes the place of a removed one: QComboBox goes one row up, and Slicer takes the last node
+        where it meets a row that is none."""
+        choice = self._choices[min(max(row - 1, 0), len(self._choices) - 1)] if self._choices else ""
+        nodes = self._nodes()
+        return choice if choice != _CREATE else nodes[-1].GetID() if nodes else ""
 
     def _select(self, node_id: str) -> None:
         if node_id == self._current_id:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Slicer's Sample Data module, as far as other modules register their samples with it.
 
-It loads samples through their own function (`customDownloader`) or from `file://` addresses; it downloads nothing.
+It loads samples from `file://` addresses and downloads nothing. As in Slicer, a sample's own function
+(`customDownloader`) is called by its button only: see `click`.
 """
 
 from __future__ import annotations
@@ -75,16 +76,26 @@ class SampleDataLogic:
             raise ValueError("All fields of sample data source must have the same length")
         slicer.modules.sampleDataSources.setdefault(category, []).append(source)
 
-    def downloadSamples(self, sampleName: str) -> Any:
-        """Load the sample of this name, as a click on its button does."""
-        sources = [s for of_category in slicer.modules.sampleDataSources.values() for s in of_category]
-        source = next(s for s in sources if s.sampleName == sampleName)
-        if source.customDownloader is not None:
-            return source.customDownloader(source)
+    def downloadSamples(self, sampleName: str) -> list[Any]:
+        """The nodes of the sample of this name, from its addresses."""
+        source = _source(sampleName)
         return [
             slicer.util.loadNodeFromFile(_local_file(uri), kind, {"name": name} if name else {})
             for uri, kind, name in zip(source.uris, source.loadFileType, source.nodeNames, strict=True)
         ]
+
+
+def click(name: str) -> Any:
+    """What a click on the sample's button does."""
+    source = _source(name)
+    if source.customDownloader is not None:
+        return source.customDownloader(source)
+    return SampleDataLogic().downloadSamples(name)
+
+
+def _source(name: str) -> SampleDataSource:
+    sources = [source for of_category in slicer.modules.sampleDataSources.values() for source in of_category]
+    return next(source for source in sources if source.sampleName == name)
 
 
 def _listed(value: Any, count: int) -> list[Any]:
