@@ -17,7 +17,7 @@ from SpineLib.inference.attempts import Attempt, Forward, NotFinite
 Slab = Callable[[torch.Tensor, torch.Tensor, tuple[int, int, int]], None]
 """Takes finished logits `(C, i, j, k)`, where any window lay, bool `(i, j, k)`, and the index of their first voxel."""
 Size = tuple[int, int, int]
-EDGE = 2
+EDGE = 5
 """Voxels at a window's edge, of which it sees too little around."""
 SIGMA, LEAST_WEIGHT = 0.125, 1e-3
 """Of the Gaussian, as a share of a window's length, and its least value."""
