@@ -22,12 +22,17 @@ HALF_AXES = (0.33, 0.30, 0.28)
 FORWARD = 0.06
 """How far the ellipsoid stands in front of the middle, as a share of the depth: the basivertebral vein is behind."""
 LEAST_VOXELS = 20
+FOREIGN_HU, FOREIGN_SHARE = 1000.0, 0.02
+"""Brighter is metal or cement; with more than this share of it the mean says nothing of bone."""
+DENSEST_HU = 450.0
+"""Trabecular bone of the young and healthy has up to some 350; what has more is cement, streaks or sclerosis."""
 
 
 def trabecular_density(
-    voxels_hu: np.ndarray, affine: np.ndarray, mask: Mask, body: SoftMask, frame: BodyFrame
+    voxels: np.ndarray, offset_hu: float, affine: np.ndarray, mask: Mask, body: SoftMask, frame: BodyFrame
 ) -> float | None:
-    """Mean of `voxels_hu` (I, J, K) in the ellipsoid; None where fewer than `LEAST_VOXELS` are far enough inside."""
+    """Mean of `voxels` (I, J, K) in the ellipsoid, with the offset in HU; None where fewer than `LEAST_VOXELS` are far
+    enough inside, nan where metal, cement or sclerosis stands in the place of trabecular bone."""
     indices = np.argwhere(mask.box) + np.array(mask.origin)
     points = indices @ affine[:3, :3].T + affine[:3, 3]
     offsets = (points - frame.center) @ frame.axes
@@ -39,7 +44,10 @@ def trabecular_density(
     if inside.sum() < LEAST_VOXELS:
         return None
     i, j, k = indices[inside].T
-    return float(voxels_hu[i, j, k].mean())
+    values = voxels[i, j, k] + offset_hu
+    mean = float(values.mean())
+    is_foreign = mean > DENSEST_HU or (values > FOREIGN_HU).mean() > FOREIGN_SHARE
+    return float("nan") if is_foreign else mean
 
 
 def _is_deep(body: SoftMask, points: np.ndarray) -> np.ndarray:

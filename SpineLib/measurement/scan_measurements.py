@@ -25,11 +25,14 @@ GRADED = "TL"
 """Genant's grades are made for thoracic and lumbar vertebrae; the neck's are too flat for them."""
 CONTRAST_QUALITY = 0.5
 """How far a density is to be trusted where the blood holds contrast."""
+SCOLIOSIS_DEGREES = 10.0
+"""From this Cobb angle on a curve is a scoliosis, by its usual definition."""
 
 
 @dataclass(frozen=True)
 class LevelReading:
-    """What was found at one level. `reason` says why there are no heights, "" where there are."""
+    """What was found at one level. `reason` says why there are no heights, "" where there are. is_filled: metal, cement
+    or sclerosis stands where the density of trabecular bone is read."""
 
     level: str
     reason: str = ""
@@ -37,6 +40,7 @@ class LevelReading:
     heights: HeightReading | None = None
     genant: GenantReading | None = None
     soft: SoftMask | None = field(default=None, repr=False)
+    is_filled: bool = False
 
     @property
     def landmarks(self) -> dict[str, tuple[float, ...]]:
@@ -201,7 +205,10 @@ def _measured_angles(readings: dict[str, LevelReading], sacrum: SoftMask | None)
         side = "right" if cobb.degrees > 0 else "left"
         size = angles.Angle(abs(cobb.degrees), cobb.levels)
         named.append(("cobb_largest", size, f"coronal plane, largest over all pairs, convex to the {side}"))
-        named.append(("cobb_best_plane", angles.in_best_plane(frames, cobb.levels), "plane of best fit to the centers"))
+        if size.degrees >= SCOLIOSIS_DEGREES:
+            # A spine that is straight from the front fits best into the sagittal plane, and shows its kyphosis there.
+            plane = angles.in_best_plane(frames, cobb.levels)
+            named.append(("cobb_best_plane", plane, "plane of best fit to the centers"))
     return [Measurement(name, angle.degrees, "degree", angle.levels, how) for name, angle, how in named if angle]
 
 
@@ -211,15 +218,20 @@ def _measured_density(
     affine: np.ndarray,
     densities: Densities,
 ) -> list[Measurement]:
-    """Of each lumbar level, and their mean over the levels that are not broken: packed bone is dense."""
+    """Of each lumbar level, and their mean over the levels that are not broken: packed bone is dense. Levels that turn
+    out to be filled are told so in `readings`."""
     quality = CONTRAST_QUALITY if densities.has_contrast else None
     note = "; contrast in the blood raises it" if densities.has_contrast else ""
     values = {}
     for level in DENSITY_LEVELS:
         each, mask = readings.get(level), bodies[level].body if level in bodies else None
         if each is not None and each.frame is not None and each.soft is not None and mask is not None:
-            values[level] = trabecular_density(densities.voxels, affine, mask, each.soft, each.frame)
-    known = {level: value + densities.offset_hu for level, value in values.items() if value is not None}
+            voxels, offset = densities.voxels, densities.offset_hu
+            values[level] = trabecular_density(voxels, offset, affine, mask, each.soft, each.frame)
+    measured = {level: value for level, value in values.items() if value is not None}
+    known = {level: value for level, value in measured.items() if np.isfinite(value)}
+    for level in measured.keys() - known.keys():
+        readings[level] = replace(readings[level], is_filled=True)
     name, method = "trabecular_density", f"mean in an ellipsoid within the body{note}"
     found = [Measurement(name, value, "HU", (level,), method, quality) for level, value in known.items()]
     sound = tuple(level for level in known if (grade := readings[level].genant) is None or grade.grade == 0)

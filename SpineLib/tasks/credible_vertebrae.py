@@ -24,8 +24,9 @@ LEAST_SEEN = 0.05
 FRAGMENT_SHARE = 0.35
 """An atlas has half the bone of an axis; a vertebra far smaller than its neighbors is a piece of one of them."""
 LEAST_MM3 = {"C": 1600.0, "T": 4000.0, "L": 9000.0}
-"""A fifth of an adult's vertebra of the neck, chest and loin: a small child's has more. A smaller one is none, unless
-the scan's border cuts it."""
+"""A fifth of an adult's vertebra of the neck, chest and loin. A smaller one is none, unless the border cuts it."""
+CHILD_RATIO, CHILD_SHARE = 2.0, 0.4
+"""Where none has twice that least, the row is a child's, whose vertebrae need this share of it."""
 SACRUM_NEAR_MM = 55.0
 """From the center of the lowest vertebra to the nearest point of the sacrum, at most, where the two touch."""
 LEAST_SACRUM_MM3 = 4000.0
@@ -53,11 +54,17 @@ def is_doubtful_loner(row: "list[Instance]") -> bool:
 def without_dwarfs(
     instances: "list[Instance]", names: "list[Name]", border: np.ndarray, spacing_mm: float
 ) -> "tuple[list[Instance], list[Name]]":
-    """Without those that are far too small for what they are named. border: as in `without_fragments`."""
+    """Without those that are far too small for what they are named, beside the others of the row. border: as in
+    `without_fragments`."""
+    pairs = list(zip(instances, names, strict=True))
+    least = [LEAST_MM3[name.level[0]] for _, name in pairs]
+    sizes = [len(instance.where) * spacing_mm**3 for instance, _ in pairs]
+    is_child = all(size < CHILD_RATIO * small for size, small in zip(sizes, least, strict=True))
+    share = CHILD_SHARE if is_child else 1.0
     kept = [
-        (instance, name)
-        for instance, name in zip(instances, names, strict=True)
-        if len(instance.where) * spacing_mm**3 >= LEAST_MM3[name.level[0]] or border[tuple(instance.where.T)].any()
+        pair
+        for pair, size, small in zip(pairs, sizes, least, strict=True)
+        if size >= share * small or border[tuple(pair[0].where.T)].any()
     ]
     return [instance for instance, _ in kept], [name for _, name in kept]
 

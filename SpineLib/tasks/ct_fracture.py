@@ -75,7 +75,8 @@ def mark_fractures(
     """The vertebrae with their fractures, and how strongly the network marks each (`fracture_mark`, 0..1)."""
     from SpineLib.inference.scan_networks import find_fractures
 
-    grid, masks = vertebrae_on_grid(scan, vertebrae, model.spacing_mm, 2 * MARGIN_MM)
+    # Bone that ends at the scan's border would look broken beside the air that stands for what was not scanned.
+    grid, masks = vertebrae_on_grid(scan, vertebrae, model.spacing_mm, 2 * MARGIN_MM, within_scan=True)
     wanted = near(masks, grid.spacing_mm, MARGIN_MM)
     found = find_fractures(model.network, scan.on(grid), wanted, model.window, model.device, progress, model.change)
     calibration = {**CALIBRATION, **model.bundle.metadata.get("calibration", {})}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from SpineLib.measurement.scan_measurements import FineShapes
 
 CONTRAST = "The vessels hold contrast agent, which raises the bone density of L1 to L4."
+FILLED = "metal, cement or very dense bone, so the bone density is left out."
 CONTRAST_SPACING_MM = 3.0
 BEFORE_BODIES_MM = ((-35.0, 5.0, -15.0), (35.0, 55.0, 15.0))
 """Where aorta and vena cava lie, from the bodies' centers: corners of a box, RAS."""
@@ -41,8 +42,11 @@ def measured(
     densities = Densities(volume.voxels, scan.shift, with_contrast) if scan.is_hu else None
     found, readings = measure(vertebrae, volume.affine, densities, sacrum=sacrum, fine=fine)
     named = tuple(replace(each, landmarks={**each.landmarks, **readings[each.level].landmarks}) for each in vertebrae)
-    is_told = with_contrast and any(each.name == "trabecular_density" for each in found)
-    return named, tuple(found), (CONTRAST,) if is_told else ()
+    told = [CONTRAST] if with_contrast and any(each.name == "trabecular_density" for each in found) else []
+    filled = [level for level, each in readings.items() if each.is_filled]
+    if filled:
+        told.append(f"{', '.join(filled)}: {FILLED}")
+    return named, tuple(found), tuple(told)
 
 
 def _has_contrast(vertebrae: Sequence[Vertebra], scan: ScanImage) -> bool:

@@ -16,16 +16,19 @@ if TYPE_CHECKING:
 
 
 def vertebrae_on_grid(
-    scan: ScanImage, vertebrae: Sequence[Vertebra], spacing_mm: float, margin_mm: float
+    scan: ScanImage, vertebrae: Sequence[Vertebra], spacing_mm: float, margin_mm: float, within_scan: bool = False
 ) -> "tuple[ScanGrid, list[Mask]]":
-    """A grid around the vertebrae with a margin, and the mask of each vertebra on it."""
-    from SpineLib.inference.scan_grid import grid_around
+    """A grid around the vertebrae with a margin, and the mask of each vertebra on it. within_scan: the grid ends where
+    the scan does, beyond which there is nothing but air."""
+    from SpineLib.inference.scan_grid import grid_around, grid_over
     from SpineLib.io.itk import affine_of
     from SpineLib.io.regrid import on_grid
 
     affine = affine_of(scan.image)
     ends = [_corners(each.mask) @ affine[:3, :3].T + affine[:3, 3] for each in vertebrae]
     grid = grid_around(np.concatenate(ends), spacing_mm, margin_mm)
+    if within_scan:
+        grid = grid.within(grid_over(scan.image.GetSize(), affine, spacing_mm))
     return grid, [on_grid(each.mask, affine, grid.shape, grid.affine) for each in vertebrae]
 
 

@@ -176,6 +176,18 @@ def test_the_density_of_an_even_body_is_its_own_whatever_lies_around() -> None:
     assert all("contrast" in each.method for each in warned if each.name == "trabecular_density")
 
 
+def test_metal_and_cement_are_not_taken_for_bone() -> None:
+    vertebrae, affine = stack([(0, 0)] * 3, ["L1", "L2", "L3"])
+    hu = np.full(vertebrae[0].mask.shape, 120.0)
+    screwed, cemented = (each.body.to_array() for each in vertebrae[:2] if each.body is not None)
+    i = np.arange(hu.shape[0])[:, None, None]
+    hu[screwed & (i % 10 == 0)] = 3000
+    hu[cemented] = 600
+    measured, found = measure(vertebrae, affine, Densities(hu))
+    assert values(measured, "trabecular_density") == {("L3",): pytest.approx(120, abs=1)}
+    assert [level for level, each in found.items() if each.is_filled] == ["L1", "L2"]
+
+
 CHEST = ("T5", "T6", "T7", "T8", "T9")
 
 

@@ -66,6 +66,16 @@ def test_a_vertebra_far_too_small_for_its_name_is_left_out_unless_the_border_cut
         assert found == kept and len(told) == len(kept)
 
 
+def test_a_small_childs_row_is_kept() -> None:
+    border = np.zeros(GRID.shape, bool)
+    row = [vertebra(height, size) for height, size in ((100, 1500), (70, 1700), (40, 1900))]
+    names = [Name(level, 0.9, None) for level in ("L1", "L2", "L3")]
+    found, told = without_dwarfs(row, names, border, GRID.spacing_mm)
+    assert found == row and told == names
+    grown = [*row[:2], vertebra(40, 9000)]
+    assert without_dwarfs(grown, names, border, GRID.spacing_mm)[0] == grown[2:]
+
+
 def test_a_row_that_the_localizer_sees_nowhere_is_no_spine() -> None:
     row = [vertebra(height, 3000) for height in (80, 50, 20)]
     coarse_grid = ScanGrid((12, 12, 36), 5.0, np.zeros(3))

@@ -8,8 +8,9 @@ import pytest
 
 from SpineLib import tasks
 from SpineLib.core.errors import Cancelled, InputError
+from SpineLib.core.mask import Mask
 from SpineLib.core.progress import silent
-from SpineLib.core.result import SpineResult
+from SpineLib.core.result import SpineResult, Vertebra
 from SpineLib.core.volume import Volume
 from SpineLib.evaluation.overlap import dice
 from SpineLib.models import catalogue
@@ -20,6 +21,7 @@ from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.scan_image import NOT_HU, scan_image
 from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.scan_vertebrae import localize
+from SpineLib.tasks.vertebrae_on_grid import vertebrae_on_grid
 
 LUMBAR = CtOptions(
     shape=(112, 112, 128),
@@ -106,6 +108,22 @@ def test_the_fractured_vertebra_is_the_most_suspicious_one() -> None:
     assert abs(suspects[0].fracture.genant_grade - grade) <= 1
     assert suspects[0].fracture.mask.count > 0
     assert not (suspects[0].fracture.mask.to_array() & ~suspects[0].mask.to_array()).any()
+
+
+def test_the_fracture_network_sees_nothing_beyond_the_scan() -> None:
+    """Bone cut by the scan's end would look broken beside the air that stands for what was not scanned."""
+    affine = np.array([[-0.9, 0, 0, 50.0], [0, -0.9, 0, 60.0], [0, 0, 2.0, -70.0], [0, 0, 0, 1]])
+    labels = np.zeros((60, 70, 40), bool)
+    labels[20:50, 30:60, :12] = True
+    mask = Mask(labels[20:50, 30:60, :12], (20, 30, 0), (60, 70, 40))
+    scan = scan_image(Volume(np.where(labels, 300, 40).astype(np.int16), affine, "ct"))
+    vertebra = Vertebra("L4", 1.0, mask)
+    wide, _ = vertebrae_on_grid(scan, [vertebra], 1.25, 12.0)
+    grid, (own,) = vertebrae_on_grid(scan, [vertebra], 1.25, 12.0, within_scan=True)
+    lowest, highest = (grid.points(np.array([place]))[0, 2] for place in ((0, 0, 0), np.array(grid.shape) - 1))
+    assert lowest >= -70.0 - 1e-6 and highest == pytest.approx(-70 + 22 + 12, abs=1.5)
+    assert wide.points(np.zeros((1, 3)))[0, 2] < -80.0
+    assert own.count * 1.25**3 == pytest.approx(mask.count * 0.9 * 0.9 * 2.0, rel=0.1)
 
 
 def test_a_scan_stored_another_way_round_gives_the_same() -> None:
