@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from training_fixtures import tiny_config
 
 from SpineLib.core.errors import InputError
 from SpineLib.models.loader import load
@@ -294,25 +295,6 @@ def test_s4_lowers_the_rate_on_a_plateau_and_ends_after_five() -> None:
     assert not schedule.is_over
     schedule.judge(0.9)
     assert schedule.is_over
-
-
-def tiny_config(folder: Path, steps: int, **changes: object) -> Path:
-    content = {
-        "kind": "scan",
-        "id": "tiny",
-        "target": "parts",
-        "network": {"name": "subvoxel_unet", "options": {"features": [4, 4, 4, 4, 4, 4]}},
-        "spacing_mm": 3.0,
-        "patch": [32, 32, 32],
-        "synthetic": {"training": 2, "validation": 1, "options": {"shape": [32, 32, 40], "spacing_mm": [3, 3, 3]}},
-        "steps": [steps],
-        "validate_every": 2,
-        "learning_rate": 0.01,
-        **changes,
-    }
-    path = folder / "tiny.json"
-    path.write_text(json.dumps(content))
-    return path
 
 
 def test_a_run_makes_a_bundle_and_a_stopped_one_goes_on(tmp_path: Path) -> None:

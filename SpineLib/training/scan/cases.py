@@ -57,7 +57,8 @@ def synthetic_scans(wanted: SyntheticSet, count: int, seed: int, folder: Path, p
 
 def _make(wanted: SyntheticSet, seed: int, place: tuple[int, Path]) -> None:
     number, folder = place
-    case = make_case(case_seed(seed, number), wanted.case_options())
+    own = case_seed(seed, number)
+    case = make_case(own, wanted.case_options(own))
     voxels, affine = shrunk(case.voxels, case.affine, wanted.shrink)
     every = (slice(None, None, wanted.shrink),) * 3
     truth = np.stack([case.labels[every], case.parts[every], case.fractured[every]])

@@ -2,9 +2,11 @@
 """A training run on scans as data: read from a JSON file, checked before anything is computed."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from SpineLib.core.errors import InputError
 from SpineLib.synthesis.ct.options import CtOptions
@@ -14,20 +16,42 @@ KIND = "scan"
 
 @dataclass(frozen=True)
 class SyntheticSet:
-    """The synthetic cases of a run. options: of `CtOptions`. shrink: every so many voxels are kept, after a blur that
-    a coarse scan would have had."""
+    """The synthetic cases of a run. options: of `CtOptions`, for all cases. mixed: which share of the cases has
+    which options beside these, so that what is rare or hard is seen often. shrink: every so many voxels are kept,
+    after a blur that a coarse scan would have had."""
 
     training: int
     validation: int
     options: dict[str, Any]
+    mixed: tuple[dict[str, Any], ...] = ()
     shrink: int = 1
 
-    def case_options(self) -> CtOptions:
-        """Raises InputError for options that cannot be used."""
-        lists = {name: tuple(value) if isinstance(value, list) else value for name, value in self.options.items()}
-        options = CtOptions(**lists)
-        options.validate()
-        return options
+    def case_options(self, seed: int | None = None) -> CtOptions:
+        """Of the case of a seed; without one, those that all cases have."""
+        options = {**self.options, **(self._drawn(seed) if seed is not None else {})}
+        lists = {name: tuple(value) for name, value in options.items() if isinstance(value, list)}
+        return CtOptions(**{**options, **lists})
+
+    def validate(self) -> None:
+        """Raise InputError or TypeError for options that cannot be used, ValueError for shares of more than all."""
+        self.case_options().validate()
+        for each in self.mixed:
+            replace(self, options={**self.options, **_options(each)}).case_options().validate()
+        if sum(each["share"] for each in self.mixed) > 1 + 1e-9:
+            raise ValueError("the shares of the mixed cases are more than 1 in all")
+
+    def _drawn(self, seed: int) -> dict[str, Any]:
+        """The mixed options that the case of this seed has."""
+        left = float(np.random.default_rng(seed).random())
+        for each in self.mixed:
+            left -= each["share"]
+            if left < 0:
+                return _options(each)
+        return {}
+
+
+def _options(mixed: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in mixed.items() if name != "share"}
 
 
 @dataclass(frozen=True)
@@ -78,8 +102,11 @@ def is_scan_config(path: Path) -> bool:
         return False
 
 
-def read_scan_config(path: Path) -> ScanConfig:
-    """Raises InputError when the file is missing or says something that training does not know."""
+def read_scan_config(path: Path, **real: Path | None) -> ScanConfig:
+    """real: files of `shapes` and `curves` of real spines for the synthetic cases (see `CtOptions`).
+
+    Raises InputError when a file is missing or the configuration says something that training does not know.
+    """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         raw.pop("kind", None)
@@ -87,7 +114,9 @@ def read_scan_config(path: Path) -> ScanConfig:
         from SpineLib.training.scan.targets import TARGETS
 
         synthetic = SyntheticSet(**raw.pop("synthetic"))
-        synthetic.case_options()
+        given = {name: str(path) for name, path in real.items() if path is not None}
+        synthetic = replace(synthetic, options={**synthetic.options, **given}, mixed=tuple(synthetic.mixed))
+        synthetic.validate()
         for name in ("patch", "smallest_patch", "steps"):
             if name in raw:
                 raw[name] = tuple(raw[name])

@@ -24,15 +24,22 @@ VALIDATION_SEED = 1
 
 
 def train(
-    config_path: Path, data: Path | None, output: Path, progress: Progress = silent, dataset: str | None = None
+    config_path: Path,
+    data: Path | None,
+    output: Path,
+    progress: Progress = silent,
+    dataset: str | None = None,
+    shapes: Path | None = None,
+    curves: Path | None = None,
 ) -> Path:
     """Make the synthetic cases, train, and write the bundle to `output/<id>`; returns its folder.
 
-    data: labeled scans of `dataset`, by default the configuration's, mixed with the synthetic ones. A run that was
-    stopped goes on from its last checkpoint when called again with the same `output`. Raises InputError for an unusable
-    configuration or data folder, and where `output` holds a run of another configuration.
+    data: labeled scans of `dataset`, by default the configuration's, mixed with the synthetic ones. shapes, curves: of
+    real spines, for the synthetic ones. A run that was stopped goes on from its last checkpoint when called again with
+    the same `output`. Raises InputError for an unusable configuration or data folder, and where `output` holds a run of
+    another configuration.
     """
-    config = read_scan_config(config_path)
+    config = read_scan_config(config_path, shapes=shapes, curves=curves)
     config = replace(config, dataset=dataset or config.dataset)
     output.mkdir(parents=True, exist_ok=True)
     _keep_apart(config, output)

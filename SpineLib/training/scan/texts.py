@@ -2,12 +2,13 @@
 """What a bundle trained on scans says of itself: its metadata and its model card."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from SpineLib import __version__
 from SpineLib.core.result import DISCLAIMER
 from SpineLib.networks.ct_channels import FRACTURE_CLASSES, LEVELS, PARTS, REGIONS
-from SpineLib.training.scan.config import ScanConfig
+from SpineLib.training.scan.config import ScanConfig, SyntheticSet
 from SpineLib.training.scan.targets import TARGETS
 
 CHANNELS = {
@@ -47,7 +48,7 @@ def bundle_metadata(config: ScanConfig, real: int, last: dict[str, float]) -> di
         "license": "Apache-2.0",
         "intended_use": f"Research on CT of the spine. {DISCLAIMER}",
         "training_data": {
-            "synthetic": asdict(config.synthetic),
+            "synthetic": _told(config.synthetic),
             "seed": config.seed,
             "dataset": config.dataset if real else "none: synthetic scans only",
             "real_scans": real,
@@ -59,6 +60,15 @@ def bundle_metadata(config: ScanConfig, real: int, last: dict[str, float]) -> di
         },
         **config.metadata,
     }
+
+
+def _told(synthetic: SyntheticSet) -> dict[str, Any]:
+    """What the bundle says of the synthetic cases: of files their names, where they lay is nobody's business."""
+    told = asdict(synthetic)
+    told["options"] = {
+        name: Path(value).name if name in ("shapes", "curves") else value for name, value in told["options"].items()
+    }
+    return told
 
 
 def model_card(metadata: dict[str, Any]) -> str:
