@@ -10,6 +10,7 @@ from SpineLib.core.errors import ModelError
 from SpineLib.models import store
 from SpineLib.models.bundle import read_metadata, weights_path
 from SpineLib.models.catalogue import sha256_of
+from SpineLib.models.packing import unpacked
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +87,7 @@ def _read_weights(path: Path) -> dict[str, "torch.Tensor"]:
 
     try:
         if path.suffix == ".safetensors":
-            return load_file(path)
+            return _unpacked(load_file(path), path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
@@ -96,7 +97,14 @@ def _read_weights(path: Path) -> dict[str, "torch.Tensor"]:
         raise ModelError(f"The weights {path.name} cannot be read.", "Get the model again.") from error
     if not isinstance(state, dict) or not all(isinstance(values, torch.Tensor) for values in state.values()):
         raise ModelError(f"The weights {path.name} are not a table of tensors.", "Get the model again.")
-    return state
+    return _unpacked(state, path)
+
+
+def _unpacked(state: dict[str, "torch.Tensor"], path: Path) -> dict[str, "torch.Tensor"]:
+    try:
+        return unpacked(state)
+    except ValueError as error:
+        raise ModelError(f"The weights {path.name} cannot be read: {error}.", "Get the model again.") from error
 
 
 def _fill(network: "torch.nn.Module", state: dict[str, "torch.Tensor"], model_id: str) -> None:

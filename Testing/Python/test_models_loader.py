@@ -15,7 +15,7 @@ from torch import nn
 
 from SpineLib.core.errors import ModelError
 from SpineLib.models import loader, store
-from SpineLib.models.bundle import rounded
+from SpineLib.models.packing import SCALE, packed, unpacked
 from SpineLib.networks.factory import build_network
 from SpineLib.networks.folding import fold_norms
 
@@ -54,36 +54,64 @@ def test_a_model_of_the_catalogue_is_loaded_by_id(bundle):
 @pytest.mark.parametrize("fold", [True, False])
 def test_a_loaded_network_answers_as_the_written_one(bundle, fold):
     written = small_network()
-    for values in [*written.parameters(), *written.buffers()]:
-        if values.is_floating_point():
-            values.data = (rounded(values.half()) if values.ndim > 1 else values.half()).float()
+    written.load_state_dict(unpacked(packed(written.state_dict())))
     with torch.inference_mode():
         difference = (loader.load(bundle, fold).network(IMAGE) - written(IMAGE)).abs().max()
+        whole = (loader.load(bundle, fold).network(IMAGE) - small_network()(IMAGE)).abs().max()
     assert difference < 1e-4
+    assert whole < 0.05
 
 
-def test_rounded_weights_are_near_and_pack_smaller() -> None:
-    values = torch.cat([0.1 * torch.randn(20_000, generator=torch.Generator().manual_seed(1)), torch.zeros(1)]).half()
-    near = rounded(values)
-    normal = values.abs() > 1e-4
-    assert ((near.float() / values.float() - 1).abs()[normal] <= 2**-6).all()
-    assert abs((near.float() - values.float()).mean()) < 1e-5
-    assert torch.equal(near.sign()[normal], values.sign()[normal])
-    assert torch.equal(rounded(near), near)
-    packed, before = (len(zlib.compress(each.numpy().tobytes())) for each in (near, values))
-    assert packed < 0.8 * before
-    largest = torch.tensor([65504.0, -65504.0], dtype=torch.float16)
-    assert torch.equal(rounded(largest), largest)
+def test_packed_weights_are_near_and_small() -> None:
+    generator = torch.Generator().manual_seed(1)
+    weights = 0.1 * torch.randn(64, 32, 3, 3, 3, generator=generator) * torch.logspace(-3, 1, 64).view(-1, 1, 1, 1, 1)
+    weights[5] = 0.0
+    state = {"layer.weight": weights, "layer.bias": torch.randn(64, generator=generator)}
+    stored = packed(state)
+    near = unpacked(stored)["layer.weight"]
+    largest = weights.flatten(1).abs().amax(1).view(-1, 1, 1, 1, 1)
+    assert ((near - weights).abs() <= largest / 250).all() and not near[5].any()
+    assert abs(((near - weights) / largest.clamp_min(1e-9)).mean()) < 1e-4
+    assert torch.equal(unpacked(packed({"layer.weight": near}))["layer.weight"], near)
+    in_file, in_half = (
+        sum(len(zlib.compress(each.numpy().tobytes())) for each in values)
+        for values in (stored.values(), [each.half() for each in state.values()])
+    )
+    assert in_file < 0.6 * in_half
 
 
-def test_weights_are_half_size_unless_they_would_overflow(tmp_path):
+def test_weights_are_small_unless_they_would_overflow(tmp_path):
     network = small_network()
     large = next(module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
     large.running_var.fill_(1e6)
     state = load_file(weights_of(make_bundle(tmp_path / "tiny-ap", network)))
-    assert {values.dtype for name, values in state.items() if name.endswith("weight")} == {torch.float16}
-    kept = [name for name, values in state.items() if values.dtype == torch.float32]
+    layers = {values.dtype for name, values in state.items() if name.endswith("weight") and values.ndim > 1}
+    assert layers == {torch.int8, torch.float16} or layers == {torch.int8}
+    kept = [name for name, values in state.items() if values.dtype == torch.float32 and not name.endswith(SCALE)]
     assert len(kept) == 1 and kept[0].endswith("running_var") and state[kept[0]].max() == 1e6
+
+
+def test_weights_in_half_precision_are_read_as_they_are(bundle):
+    state = {name: values.half() for name, values in unpacked(load_file(weights_of(bundle))).items()}
+    save_file(state, weights_of(bundle))
+    found = loader.load(bundle, fold=False).network.state_dict()
+    assert all(torch.equal(values.float(), found[name].float()) for name, values in state.items())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state, name: state.pop(name),
+        lambda state, name: state.update({name + SCALE: torch.ones(3)}),
+        lambda state, name: state.update({name: state[name].float()}),
+    ],
+)
+def test_scales_that_fit_no_weight_are_told(bundle, change):
+    state = load_file(weights_of(bundle))
+    change(state, next(name.removesuffix(SCALE) for name in state if name.endswith(SCALE)))
+    save_file(state, weights_of(bundle))
+    with pytest.raises(ModelError, match="cannot be read"):
+        loader.load(bundle)
 
 
 def test_an_altered_model_is_not_loaded(bundle):
