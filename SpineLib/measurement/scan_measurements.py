@@ -15,9 +15,11 @@ from SpineLib.measurement.density import LEVELS as DENSITY_LEVELS
 from SpineLib.measurement.density import trabecular_density
 from SpineLib.measurement.genant import GenantReading, grade_heights
 from SpineLib.measurement.heights import PLACES, HeightReading, read_heights
+from SpineLib.measurement.padding import Padding
 from SpineLib.measurement.retropulsion import rear_wall, retropulsion_mm
 from SpineLib.measurement.sacral_endplate import sacral_endplate
-from SpineLib.measurement.soft_mask import SoftMask, is_cut, soften
+from SpineLib.measurement.scan_end import is_cut
+from SpineLib.measurement.soft_mask import SoftMask, soften
 
 WITHOUT_ENDPLATES = ("C1", "C2")
 SACRAL = ("S1", "Sacrum")
@@ -77,16 +79,18 @@ def measure(
     *,
     sacrum: Mask | None = None,
     fine: FineShapes | None = None,
+    padding: Padding | None = None,
 ) -> tuple[list[Measurement], dict[str, LevelReading]]:
     """All measurements of a scan, and per level, from the top, what they rest on.
 
     vertebrae: in any order; those without a body, cut by the image's border or too small get a reason and no numbers.
     A vertebra named S1 or Sacrum serves as the sacrum where none is given. affine: 4x4, index -> RAS mm. fine: the same
-    vertebrae as masks of a finer grid, which heights and angles are then taken from.
+    vertebrae as masks of a finer grid, which heights and angles are then taken from. padding: what fills the scan where
+    it ends before its array does.
     """
     bodies = _largest_of_each(vertebrae)
     sacrum = sacrum or next((each.mask for each in vertebrae if each.level in SACRAL), None)
-    readings = _read_levels(bodies, affine, fine)
+    readings = _read_levels(bodies, affine, fine, padding)
     found = _measured_heights(readings)
     found += _measured_retropulsion(readings)
     if fine is not None and fine.sacrum is not None:
@@ -105,7 +109,9 @@ def _largest_of_each(vertebrae: Sequence[Vertebra]) -> dict[str, Vertebra]:
     return {level: by_level[level] for level in positions(by_level)}
 
 
-def _read_levels(bodies: dict[str, Vertebra], affine: np.ndarray, fine: FineShapes | None) -> dict[str, LevelReading]:
+def _read_levels(
+    bodies: dict[str, Vertebra], affine: np.ndarray, fine: FineShapes | None, padding: Padding | None
+) -> dict[str, LevelReading]:
     shapes = {level: (each, affine) for level, each in bodies.items()}
     if fine is not None:
         shapes |= {level: (each, fine.affine) for level, each in fine.vertebrae.items() if level in bodies}
@@ -113,7 +119,7 @@ def _read_levels(bodies: dict[str, Vertebra], affine: np.ndarray, fine: FineShap
     centers = {level: body.center for level, body in soft.items() if body is not None}
     readings = {}
     for level, (shape, own) in shapes.items():
-        reason = _why_not(bodies[level], soft.get(level), affine)
+        reason = _why_not(bodies[level], soft.get(level), affine, padding)
         readings[level] = LevelReading(level, reason)
         body = soft.get(level)
         if body is not None and not reason:
@@ -125,13 +131,13 @@ def _read_levels(bodies: dict[str, Vertebra], affine: np.ndarray, fine: FineShap
     return readings
 
 
-def _why_not(vertebra: Vertebra, body: SoftMask | None, affine: np.ndarray) -> str:
+def _why_not(vertebra: Vertebra, body: SoftMask | None, affine: np.ndarray, padding: Padding | None) -> str:
     """Why nothing can be measured on a vertebra of the scan, "" where something can."""
     if vertebra.level in WITHOUT_ENDPLATES:
         return "C1 and C2 have no two endplates."
     if body is None or vertebra.body is None:
         return "The vertebral body is not told apart or not in the image."
-    return "The vertebral body is cut by the border of the image." if is_cut(vertebra.body, affine) else ""
+    return "The vertebral body is cut by the border of the image." if is_cut(vertebra.body, affine, padding) else ""
 
 
 def _read_level(shape: Vertebra, affine: np.ndarray, body: SoftMask, centers: dict[str, np.ndarray]) -> LevelReading:

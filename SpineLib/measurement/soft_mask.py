@@ -14,8 +14,6 @@ PADDING = 3
 """Voxels around the box: the field has faded to nothing at its edge."""
 LEAST_PIECE = 0.1
 """Pieces smaller than this share of the largest are specks of a segmentation; larger ones are parts of a break."""
-NEAR_BORDER_MM = 6.5
-"""A network is unsure at the very border and stops a little before it."""
 
 
 @dataclass(frozen=True)
@@ -57,16 +55,3 @@ def main_pieces(box: np.ndarray) -> np.ndarray:
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
     return (sizes >= LEAST_PIECE * sizes.max())[pieces]
-
-
-def is_cut(mask: Mask, affine: np.ndarray) -> bool:
-    """Whether a mask comes within `NEAR_BORDER_MM` of a face of the image, so that a part of it may lie outside.
-
-    affine: 4x4, index -> RAS mm.
-    """
-    steps = np.linalg.norm(affine[:3, :3], axis=0)
-    for axis, (start, size) in enumerate(zip(mask.origin, mask.shape, strict=True)):
-        filled = np.flatnonzero(mask.box.any(axis=tuple(other for other in range(3) if other != axis))) + start
-        if filled.size and min(filled[0], size - 1 - filled[-1]) * steps[axis] < NEAR_BORDER_MM:
-            return True
-    return False
