@@ -45,6 +45,7 @@ class Vertebra:
     confidence: probability of the name times how sure the mask is. second_confidence: the same of the second reading.
     landmarks: name -> coordinates; films in pixels (x, y) of the input, scans in RAS mm. body: the part of the mask
     that is the vertebral body, None where it is not told apart. fracture: None where fractures were not looked for.
+    unmeasured: a sentence that says why there are no heights, "" where there are or where none were looked for.
     """
 
     level: str
@@ -55,6 +56,7 @@ class Vertebra:
     body: Mask | None = None
     fracture: Fracture | None = None
     second_confidence: float | None = None
+    unmeasured: str = ""
 
     @property
     def is_uncertain(self) -> bool:

@@ -115,6 +115,7 @@ def _vertebra(part: Vertebra, identifier: str, film: Film | None) -> dict[str, A
         "second_confidence": part.second_confidence,
         "corners": [part.landmarks[name] for name in CORNERS] if has_corners else None,
         "landmarks": part.landmarks,
+        "unmeasured": part.unmeasured,
         "body_voxels": None if part.body is None else part.body.count,
         **_extent_of(part.mask, film),
     }
@@ -176,8 +177,9 @@ def _read_vertebra(part: dict[str, Any], masks: dict[str, Mask]) -> Vertebra:
     has_body = part.get("body_voxels") is not None
     body = mask.within(masks[VERTEBRAL_BODIES.name]) if has_body else None
     fracture = _read_fracture(part.get("fracture"), masks, mask.shape)
-    second = part["second_level"], part.get("second_confidence")
-    return Vertebra(part["level"], part["confidence"], mask, second[0], landmarks, body, fracture, second[1])
+    second, its_confidence = part["second_level"], part.get("second_confidence")
+    why = part.get("unmeasured", "")
+    return Vertebra(part["level"], part["confidence"], mask, second, landmarks, body, fracture, its_confidence, why)
 
 
 def _read_fracture(part: dict[str, Any] | None, masks: dict[str, Mask], shape: tuple[int, int, int]) -> Fracture | None:

@@ -76,7 +76,8 @@ def _vertebrae(rows: list[VertebraRow]) -> Iterator[str]:
     yield f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>"
     for row in rows:
         marked = ' class="suspicious"' if (row.probability or 0.0) >= SUSPICIOUS else ""
-        yield f"<tr{marked}>{_cells(_texts(row))}</tr>"
+        hint = f' title="{_text(row.unmeasured)}"' if row.unmeasured else ""
+        yield f"<tr{marked}{hint}>{_cells(_texts(row))}</tr>"
     yield "</table>"
 
 

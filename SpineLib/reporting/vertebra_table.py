@@ -21,7 +21,8 @@ class VertebraRow:
 
     uncertain: whether the name is in doubt; `second_level` is then the other reading. height_ratios: anterior
     and middle height by the posterior one, and that by what the neighbors let expect, in the order of `RATIOS`.
-    height_loss: share of the expected height. density_hu: of the trabecular bone. center: RAS mm, in the volume's own
+    height_loss: share of the expected height. unmeasured: why there are no
+    heights. density_hu: of the trabecular bone. center: RAS mm, in the volume's own
     coordinates.
     """
 
@@ -41,6 +42,7 @@ class VertebraRow:
     density_hu: float | None = None
     retropulsion_mm: float | None = None
     center: tuple[float, ...] | None = None
+    unmeasured: str = ""
 
     @property
     def name(self) -> str:
@@ -83,6 +85,7 @@ COLUMNS = {
     "center_r_mm": lambda row: _number(row.center[0], 2) if row.center else "",
     "center_a_mm": lambda row: _number(row.center[1], 2) if row.center else "",
     "center_s_mm": lambda row: _number(row.center[2], 2) if row.center else "",
+    "unmeasured": lambda row: row.unmeasured,
 }
 
 
@@ -145,6 +148,7 @@ def _row(vertebra: Vertebra, values: dict[str, float]) -> VertebraRow:
         density_hu=values.get("trabecular_density"),
         retropulsion_mm=values.get("retropulsion"),
         center=vertebra.landmarks.get("center"),
+        unmeasured=vertebra.unmeasured,
     )
 
 

@@ -20,6 +20,8 @@ TOOL_TIPS = (
     "Largest loss of height against what the neighbors let expect.",
     "Mean density of the trabecular bone in Hounsfield units, L1 to L4.",
 )
+OF_HEIGHTS = range(2, 7)
+"""Columns that are empty where no heights could be measured."""
 ROWS_SHOWN = 12
 """Longer tables scroll."""
 
@@ -62,6 +64,8 @@ def _item(text: str, column: int, row: VertebraRow) -> Any:
         item.setForeground(qt.QBrush(qt.QColor(*(round(255 * channel) for channel in FRACTURE.color))))
     if row.uncertain and column == 0:
         item.setToolTip("The name is uncertain; check it.")
+    if row.unmeasured and column in OF_HEIGHTS:
+        item.setToolTip(row.unmeasured)
     return item
 
 

@@ -34,8 +34,6 @@ NEAR_MM = 4.0
 """It is asked this far around them: bodies may be a little larger to it."""
 LEAST_BODY_MM3 = 500.0
 """Less of a body than this, a quarter of one of a child's neck, is not believed."""
-WITHOUT_BODY = ("C1", "C2")
-"""Nothing is measured on these."""
 
 
 def take(
@@ -64,7 +62,7 @@ def take(
             helper = ScanModel.for_task(VERTEBRA_TASK, None, options)
             bodies = find_bodies(scan, without, helper, part_of(progress, 0.1, 0.6))
             vertebrae = tuple(replace(each, body=bodies.get(each.level, each.body)) for each in vertebrae)
-            warnings += [*helper.warnings, *_without_bodies(vertebrae)]
+            warnings += helper.warnings
             helpers = (helper,)
     return FoundVertebrae(scan, model, vertebrae, structures, tuple(warnings), helpers)
 
@@ -134,11 +132,3 @@ def _body(parts: np.ndarray, own: Mask, spacing_mm: float) -> Mask | None:
         inside = ndimage.distance_transform_edt(~body) < ndimage.distance_transform_edt(~behind)
     i, j, k = (start - 1 for start in own.origin)
     return Mask(inside, (i, j, k), own.shape)
-
-
-def _without_bodies(vertebrae: Sequence[Vertebra]) -> list[str]:
-    """A warning that names the vertebrae whose heights cannot be measured."""
-    levels = [each.level for each in vertebrae if each.body is None and each.level not in WITHOUT_BODY]
-    if not levels:
-        return []
-    return [f"No vertebral body could be told apart in {', '.join(levels)}, so there are no heights."]

@@ -14,7 +14,7 @@ from SpineLib.tasks.scan_image import ScanImage
 from SpineLib.tasks.vertebrae_on_grid import near
 
 if TYPE_CHECKING:
-    from SpineLib.measurement.scan_measurements import FineShapes
+    from SpineLib.measurement.scan_measurements import FineShapes, LevelReading
 
 CONTRAST = "The vessels hold contrast agent, which raises the bone density of L1 to L4."
 FILLED = "metal, cement or very dense bone, so the bone density is left out."
@@ -43,12 +43,28 @@ def measured(
     densities = Densities(volume.voxels, scan.shift, with_contrast) if scan.is_hu else None
     padding = find_padding(volume.voxels, scan.scale, scan.shift)
     found, readings = measure(vertebrae, volume.affine, densities, sacrum=sacrum, fine=fine, padding=padding)
-    named = tuple(replace(each, landmarks={**each.landmarks, **readings[each.level].landmarks}) for each in vertebrae)
+    named = tuple(_with_reading(each, readings[each.level]) for each in vertebrae)
     told = [CONTRAST] if with_contrast and any(each.name == "trabecular_density" for each in found) else []
     filled = [level for level, each in readings.items() if each.is_filled]
     if filled:
         told.append(f"{', '.join(filled)}: {FILLED}")
-    return named, tuple(found), tuple(told)
+    return named, tuple(found), (*told, *_without_heights(readings))
+
+
+def _with_reading(vertebra: Vertebra, reading: "LevelReading") -> Vertebra:
+    return replace(vertebra, landmarks={**vertebra.landmarks, **reading.landmarks}, unmeasured=reading.reason)
+
+
+def _without_heights(readings: "dict[str, LevelReading]") -> list[str]:
+    """A warning that names the vertebrae without heights by their reasons; C1 and C2 never have any."""
+    from SpineLib.measurement.scan_measurements import WITHOUT_ENDPLATES
+
+    levels: dict[str, list[str]] = {}
+    for level, reading in readings.items():
+        if reading.reason and level not in WITHOUT_ENDPLATES:
+            levels.setdefault(reading.reason, []).append(level)
+    told = [f"{', '.join(named)} ({why[0].lower()}{why[1:].rstrip('.')})" for why, named in levels.items()]
+    return [f"No heights: {'; '.join(told)}."] if told else []
 
 
 def _has_contrast(vertebrae: Sequence[Vertebra], scan: ScanImage) -> bool:

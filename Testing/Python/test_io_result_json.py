@@ -3,6 +3,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -179,6 +180,8 @@ def test_a_fracture_is_told_at_its_vertebra(tmp_path):
 
 def test_fractures_and_bodies_come_back_as_they_were(tmp_path):
     result = _fractured()
+    first = replace(result.vertebrae[0], unmeasured="It is cut.")
+    result = replace(result, vertebrae=(first, *result.vertebrae[1:]))
     write_segmentation(result, tmp_path / "scan.seg.nrrd")
     write_json(result, tmp_path / "scan.json")
     again = read_result(tmp_path / "scan.seg.nrrd", tmp_path / "scan.json")
@@ -191,13 +194,14 @@ def test_fractures_and_bodies_come_back_as_they_were(tmp_path):
     assert np.array_equal(again.vertebrae[1].body.to_array(), result.vertebrae[1].body.to_array())
     assert again.vertebrae[0].body is None
     assert again.vertebrae[2].fracture is None
+    assert [part.unmeasured for part in again.vertebrae] == ["It is cut.", "", ""]
 
 
 def test_a_result_without_a_word_on_fractures_is_read(tmp_path):
     write_segmentation(_result(), tmp_path / "film.seg.nrrd")
     content = _written(tmp_path, _result())
     for part in content["vertebrae"]:
-        del part["fracture"], part["body_voxels"]
+        del part["fracture"], part["body_voxels"], part["unmeasured"]
     (tmp_path / "film.json").write_text(json.dumps(content), encoding="utf-8")
     again = read_result(tmp_path / "film.seg.nrrd", tmp_path / "film.json")
     assert [part.fracture for part in again.vertebrae] == [None, None]

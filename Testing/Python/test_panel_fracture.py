@@ -146,6 +146,13 @@ def test_an_uncertain_name_is_marked(filled: Any) -> None:
     assert "L2" in cells(filled, LEVEL)
 
 
+def test_a_missing_height_says_why(filled: Any) -> None:
+    at = {level: row for row, level in enumerate(cells(filled, LEVEL))}
+    for level, told in (("L4", "The vertebral body is cut by the border of the image."), ("L2", "")):
+        item = filled.ui.resultTable.item(at[level], LOSS)
+        assert item.toolTip() == told and (item.text() == "") == bool(told)
+
+
 def test_a_click_on_a_row_brings_the_views_to_its_vertebra(filled: Any, qt_host: Any) -> None:
     for row in (0, 3):
         filled.ui.resultTable.cellClicked.emit(row, 1)

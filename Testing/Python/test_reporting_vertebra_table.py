@@ -90,6 +90,8 @@ def test_csv_has_a_line_a_vertebra_from_the_head_downward(tmp_path: Path) -> Non
     assert 10 < float(line["height_anterior_mm"]) < 40
     unsure = next(line for line in lines if line["level"] == UNSURE_OF)
     assert (unsure["uncertain"], unsure["second_level"]) == ("yes", "T11")
+    assert {line["level"] for line in lines if line["unmeasured"]} == {"T9", "L4"}
+    assert all((line["height_middle_mm"] == "") == bool(line["unmeasured"]) for line in lines)
 
 
 def test_an_unwritable_place_is_told_and_leaves_nothing(tmp_path: Path) -> None:
@@ -107,12 +109,14 @@ class Page(HTMLParser):
         super().__init__()
         self.tags: list[str] = []
         self.links: list[str] = []
+        self.titles: list[str] = []
         self.text = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.links += [str(value) for name, value in attrs if name in ("src", "href", "action")]
+        self.titles += [str(value) for name, value in attrs if name == "title"]
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -125,12 +129,13 @@ def test_the_report_is_whole_by_itself_and_disclaims_once() -> None:
     for wanted in ("Case 7", f"{BROKEN}", "2 crush", "check it", "model license", "Apache-2.0", "Trabecular density"):
         assert wanted in page.text
     assert page.text.index(BROKEN) < page.text.index("L3")
+    assert page.titles == ["The vertebral body is cut by the border of the image."] * 2
 
 
 def test_everything_in_the_report_is_escaped() -> None:
     evil = "<script>alert('x')</script>&"
     given = result(
-        vertebra("L1", 0.9),
+        replace(vertebra("L1", 0.9), unmeasured=f'"{evil}'),
         measurements=(Measurement(evil, 1.0, evil, (), evil),),
         warnings=(evil,),
         provenance={evil: {"a": evil}, "seconds": {"load": 1.234}},
@@ -138,6 +143,7 @@ def test_everything_in_the_report_is_escaped() -> None:
     page = Page(report_of(given, evil))
     assert "script" not in page.tags
     assert page.text.count("alert('x')") >= 6
+    assert page.titles == [f'"{evil}']
 
 
 def test_a_report_of_nothing_says_so() -> None:

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the scan tasks tell of their measurements: why a vertebra has no heights, and where a padded scan ends."""
+
+from dataclasses import replace
+
+import numpy as np
+from scan_fixtures import synthetic_case, true_result
+
+from SpineLib.core.result import SpineResult, Vertebra
+from SpineLib.core.volume import Volume
+from SpineLib.tasks.scan_image import scan_image
+from SpineLib.tasks.scan_measuring import measured
+
+CUT = "the vertebral body is cut by the border of the image"
+
+
+def remeasured(vertebrae: tuple[Vertebra, ...], voxels: np.ndarray | None = None) -> tuple[SpineResult, list[str]]:
+    """The true result with these vertebrae, measured on these voxels, and what is told of heights."""
+    volume = Volume(synthetic_case().voxels if voxels is None else voxels, synthetic_case().affine, "ct")
+    named, measurements, told = measured(vertebrae, true_result().structures, volume, scan_image(volume))
+    result = replace(true_result(), vertebrae=named, measurements=measurements)
+    return result, [each for each in told if "eights" in each]
+
+
+def levels(result: SpineResult, name: str) -> set[str]:
+    return {level for each in result.measurements if each.name == name for level in each.levels}
+
+
+def test_each_vertebra_without_heights_says_why() -> None:
+    found = true_result().vertebrae
+    vertebrae = tuple(replace(each, body=None) if each.level == "L1" else each for each in found)
+    result, told = remeasured(vertebrae)
+    missing = "the vertebral body is not told apart or not in the image"
+    assert told == [f"No heights: T9, L4 ({CUT}); L1 ({missing})."]
+    assert {each.level for each in result.vertebrae if each.unmeasured} == {"T9", "L1", "L4"}
+    assert levels(result, "height_middle") == {each.level for each in result.vertebrae if not each.unmeasured}
+
+
+def test_a_neck_without_endplates_is_no_warning() -> None:
+    atlas, axis = (replace(true_result().vertebrae[3], level=level) for level in ("C1", "C2"))
+    result, told = remeasured((atlas, axis, *true_result().vertebrae[4:7]))
+    assert told == []
+    assert [bool(each.unmeasured) for each in result.vertebrae] == [True, True, False, False, False]
+
+
+def test_a_scan_may_end_within_its_array() -> None:
+    """Slices up to the middle of L3 are filled, as where scans are brought to one size."""
+    (cut,) = (each for each in true_result().vertebrae if each.level == "L3")
+    assert "L3" in levels(true_result(), "genant_grade") and cut.body is not None
+    last = cut.body.origin[2] + cut.body.box.shape[2] // 2
+    for value in (-1024, -3024, 0):
+        voxels = synthetic_case().voxels.copy()
+        voxels[:, :, :last] = value
+        result, told = remeasured(true_result().vertebrae[1:7], voxels)
+        assert told == [f"No heights: L3 ({CUT})."]
+        assert levels(result, "genant_grade") == {"T10", "T11", "T12", "L1", "L2"}
