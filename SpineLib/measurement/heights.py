@@ -34,18 +34,20 @@ at the back has been pushed out into the canal."""
 class HeightReading:
     """`heights_mm`: anterior, middle, posterior. `ends`: (3, 2, 3) RAS mm, of each its lower and upper end.
 
-    `depth_mm`: of the endplates in the midsagittal slab. `voxel_mm`: length of a voxel along the body.
+    `depth_mm`: of the endplates in the midsagittal slab. `voxel_mm`: length along the body of a voxel of the grid it is
+    measured on. `scan_voxel_mm`: of one of the scan, which a finer grid does not make any sharper.
     """
 
     heights_mm: tuple[float, float, float]
     ends: np.ndarray
     depth_mm: float
     voxel_mm: float
+    scan_voxel_mm: float
 
     @property
     def quality(self) -> float:
-        """1 for voxels that are short against the body, 0 where it is two voxels high."""
-        return float(np.clip(1 - 2 * self.voxel_mm / min(self.heights_mm), 0, 1))
+        """1 for voxels that are short against the body, 0 where it is two voxels high; the longer ones count."""
+        return float(np.clip(1 - 2 * max(self.voxel_mm, self.scan_voxel_mm) / min(self.heights_mm), 0, 1))
 
     @property
     def landmarks(self) -> dict[str, tuple[float, ...]]:
@@ -57,9 +59,10 @@ class HeightReading:
         }
 
 
-def read_heights(body: SoftMask, frame: BodyFrame) -> HeightReading | None:
+def read_heights(body: SoftMask, frame: BodyFrame, scan: np.ndarray) -> HeightReading | None:
     """The heights along the frame's up in the slab around its midsagittal plane; None where the slab holds no body.
 
+    scan: affine of the scan that the body was seen in, 4x4, index -> RAS mm; its grid may be another than the mask's.
     Over a cleft from side to side the endplates are drawn through, as over gaps within a column.
     """
     found = columns(body, frame.center, frame.axes, STEP_MM, slab_half_width_mm(frame))
@@ -68,7 +71,7 @@ def read_heights(body: SoftMask, frame: BodyFrame) -> HeightReading | None:
     if edges is None:
         return None
     back, front = edges
-    voxel_mm = 1 / float(np.linalg.norm(body.to_index[:3, :3] @ frame.up))
+    voxel_mm, scan_voxel_mm = (_voxel_mm(to_index, frame.up) for to_index in (body.to_index, np.linalg.inv(scan)))
     sound = _sound(found.front, lower, voxel_mm)
     if not sound.any():
         return None
@@ -80,7 +83,12 @@ def read_heights(body: SoftMask, frame: BodyFrame) -> HeightReading | None:
         low, high = float(lower[near].mean()), float(upper[near].mean())
         ends[row] = found.ras(0.0, place, low), found.ras(0.0, place, high)
         heights.append(high - low)
-    return HeightReading((heights[0], heights[1], heights[2]), ends, front - back, voxel_mm)
+    return HeightReading((heights[0], heights[1], heights[2]), ends, front - back, voxel_mm, scan_voxel_mm)
+
+
+def _voxel_mm(to_index: np.ndarray, up: np.ndarray) -> float:
+    """Length of a voxel along `up`. to_index: 4x4, RAS mm -> index."""
+    return 1 / float(np.linalg.norm(to_index[:3, :3] @ up))
 
 
 def slab_half_width_mm(frame: BodyFrame) -> float:

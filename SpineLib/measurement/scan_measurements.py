@@ -123,7 +123,7 @@ def _read_levels(
         readings[level] = LevelReading(level, reason)
         body = soft.get(level)
         if body is not None and not reason:
-            readings[level] = _read_level(shape, own, body, centers)
+            readings[level] = _read_level(shape, own, body, centers, affine)
     known = {level: each.heights for level, each in readings.items() if each.heights is not None and level[0] in GRADED}
     heights = {level: each.heights_mm for level, each in known.items()}
     for level, grade in grade_heights(heights, {level: each.voxel_mm for level, each in known.items()}).items():
@@ -140,13 +140,15 @@ def _why_not(vertebra: Vertebra, body: SoftMask | None, affine: np.ndarray, padd
     return "The vertebral body is cut by the border of the image." if is_cut(vertebra.body, affine, padding) else ""
 
 
-def _read_level(shape: Vertebra, affine: np.ndarray, body: SoftMask, centers: dict[str, np.ndarray]) -> LevelReading:
-    """shape: the vertebra on the grid of `affine`, from which `body` is."""
+def _read_level(
+    shape: Vertebra, affine: np.ndarray, body: SoftMask, centers: dict[str, np.ndarray], scan: np.ndarray
+) -> LevelReading:
+    """shape: the vertebra on the grid of `affine`, from which `body` is. scan: the scan's own affine."""
     above, below = _beside(shape.level, centers)
     frame = fit_frame(body, affine, shape.mask, above, below)
     if frame is None:
         return LevelReading(shape.level, "Too little of the vertebral body is seen.")
-    heights = read_heights(body, frame)
+    heights = read_heights(body, frame, scan)
     reason = "" if heights else "The vertebral body is too thin in its midsagittal plane."
     return LevelReading(shape.level, reason, frame, heights, soft=body)
 

@@ -163,6 +163,16 @@ def test_thick_slices_are_no_fractures_and_the_fine_grid_sees_what_they_hide(til
     assert heights_of(found, "T6") == pytest.approx([18, 18, 18], abs=0.7)
 
 
+def test_a_fine_grid_makes_the_heights_of_thick_slices_no_surer() -> None:
+    shapes, fine = chest((1.5, 1.5, 1.5), 0.0, 18.0)
+    finer = FineShapes({each.level: each for each in shapes}, None, fine)
+    for slices_mm, quality in ((5.0, 1 - 2 * 5 / 18), (3.0, 1 - 2 * 3 / 18), (0.9, 1 - 2 * 1.5 / 18)):
+        scan, affine = chest((0.9, 0.9, slices_mm), 0.0, 18.0)
+        measured, _ = measure(scan, affine, fine=finer)
+        told = [each.quality for each in measured if each.name == "height_middle" and each.levels == ("T7",)]
+        assert told == [pytest.approx(quality, abs=0.05)], slices_mm
+
+
 def test_a_cleft_from_side_to_side_has_heights_and_leaves_the_neighbors_theirs() -> None:
     vertebrae, affine = stack([(0, 0)] * 3, ["L1", "L2", "L3"])
     body = vertebrae[1].body
