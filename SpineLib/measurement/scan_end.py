@@ -34,7 +34,7 @@ def is_cut(body: Mask, affine: np.ndarray, padding: Padding | None = None) -> bo
 def gaps_mm(
     indices: np.ndarray, shape: tuple[int, ...], affine: np.ndarray, reach_mm: float, padding: Padding | None = None
 ) -> np.ndarray:
-    """How far voxels `(n, 3)` of a scan are from the last that were scanned: `(n,)` mm.
+    """How far places `(n, 3)`, indices of a scan, are from where it ends: `(n,)` mm, negative beyond the array.
 
     shape, affine: of the scan. Padding farther than `reach_mm` from all of the voxels is not looked for.
     """
@@ -48,6 +48,7 @@ def _to_padding_mm(
     indices: np.ndarray, last: np.ndarray, steps: np.ndarray, reach_mm: float, padding: Padding
 ) -> np.ndarray:
     """steps: (3,) mm between the layers of voxels along each axis."""
+    indices = np.clip(np.rint(indices).astype(int), 0, last)
     # A few voxels more, so that something of the padding is seen.
     reach = np.ceil(reach_mm / steps).astype(int) + 3
     low, high = np.maximum(indices.min(axis=0) - reach, 0), np.minimum(indices.max(axis=0) + reach, last)

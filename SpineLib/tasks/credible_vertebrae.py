@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which of the vertebrae that the fine network sees are believed."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
-
     from SpineLib.inference.scan_grid import ScanGrid
     from SpineLib.inference.scan_networks import VertebraVoxels
     from SpineLib.labelling.instances import Instance
     from SpineLib.labelling.naming import Name
+    from SpineLib.tasks.scan_image import ScanImage
     from SpineLib.tasks.scan_vertebrae import CoarseSpine
 
 LEAST_CONFIDENCE = 0.6
@@ -35,14 +35,14 @@ SACRAL_SHARE = 0.55
 
 
 def credible_vertebrae(
-    voxels: "VertebraVoxels", grid: "ScanGrid", coarse: "CoarseSpine", border: np.ndarray
+    voxels: "VertebraVoxels", grid: "ScanGrid", coarse: "CoarseSpine", is_cut: "Callable[[Instance], bool]"
 ) -> "list[Instance]":
-    """One row of vertebrae from the head downward. border: bool of the grid, where the scan ends."""
+    """One row of vertebrae from the head downward. is_cut: whether the scan ends at a vertebra."""
     from SpineLib.labelling.instances import find_instances
 
     found = find_instances(voxels.where, voxels.votes, voxels.shares, grid.spacing_mm, grid.shape)
     sure = [instance for instance in found if instance.confidence >= LEAST_CONFIDENCE]
-    row = most_credible(in_one_row(without_fragments(sure, border), grid, coarse))
+    row = most_credible(in_one_row(without_fragments(sure, is_cut), grid, coarse))
     return without_first_sacral(row, bool(row) and is_on_sacrum(_center_mm(row[-1], grid), voxels, grid))
 
 
@@ -52,9 +52,9 @@ def is_doubtful_loner(row: "list[Instance]") -> bool:
 
 
 def without_dwarfs(
-    instances: "list[Instance]", names: "list[Name]", border: np.ndarray, spacing_mm: float
+    instances: "list[Instance]", names: "list[Name]", is_cut: "Callable[[Instance], bool]", spacing_mm: float
 ) -> "tuple[list[Instance], list[Name]]":
-    """Without those that are far too small for what they are named, beside the others of the row. border: as in
+    """Without those that are far too small for what they are named, beside the others of the row. is_cut: as in
     `without_fragments`."""
     pairs = list(zip(instances, names, strict=True))
     least = [LEAST_MM3[name.level[0]] for _, name in pairs]
@@ -62,9 +62,7 @@ def without_dwarfs(
     is_child = all(size < CHILD_RATIO * small for size, small in zip(sizes, least, strict=True))
     share = CHILD_SHARE if is_child else 1.0
     kept = [
-        pair
-        for pair, size, small in zip(pairs, sizes, least, strict=True)
-        if size >= share * small or border[tuple(pair[0].where.T)].any()
+        pair for pair, size, small in zip(pairs, sizes, least, strict=True) if size >= share * small or is_cut(pair[0])
     ]
     return [instance for instance, _ in kept], [name for _, name in kept]
 
@@ -110,32 +108,32 @@ def coarse_places(instance: "Instance", grid: "ScanGrid", coarse: "CoarseSpine")
     return tuple(np.clip(places, 0, np.array(coarse.grid.shape) - 1).T)
 
 
-def without_fragments(instances: "list[Instance]", border: np.ndarray) -> "list[Instance]":
-    """Without those much smaller than their neighbors that the scan's border does not cut.
+def without_fragments(instances: "list[Instance]", is_cut: "Callable[[Instance], bool]") -> "list[Instance]":
+    """Without those much smaller than their neighbors that the scan's end does not cut.
 
-    border: bool `(I, J, K)`, where the scan ends.
+    is_cut: whether it does.
     """
     sizes = np.array([len(instance.where) for instance in instances], float)
     kept = []
     for number, instance in enumerate(instances):
         near = np.delete(sizes, number)[max(0, number - 2) : number + 2]
-        is_cut = border[tuple(instance.where.T)].any()
-        if is_cut or not len(near) or sizes[number] >= FRAGMENT_SHARE * np.median(near):
+        if not len(near) or sizes[number] >= FRAGMENT_SHARE * np.median(near) or is_cut(instance):
             kept.append(instance)
     return kept
 
 
-def scan_border(grid: "ScanGrid", image: "sitk.Image", within_mm: float) -> np.ndarray:
-    """Bool of the grid: what lies within `within_mm` of a face of the scan or beyond it, however the scan is turned."""
+def cut_by_end(scan: "ScanImage", grid: "ScanGrid", within_mm: float) -> "Callable[[Instance], bool]":
+    """Tells whether a vertebra of the grid comes within `within_mm` of where the scan ends, turned or padded or not."""
     from SpineLib.io.itk import affine_of
+    from SpineLib.measurement.scan_end import gaps_mm
 
-    to_index = np.linalg.inv(affine_of(image)) @ grid.affine
-    i, j, k = np.ogrid[tuple(slice(0, size) for size in grid.shape)]
-    border = np.zeros(grid.shape, bool)
-    for row, size, step in zip(to_index[:3], image.GetSize(), image.GetSpacing(), strict=True):
-        place = (row[0] * i + row[1] * j + row[2] * k + row[3]).astype(np.float32)
-        border |= (place * step < within_mm) | ((size - 1 - place) * step < within_mm)
-    return border
+    affine = affine_of(scan.image)
+
+    def is_cut(instance: "Instance") -> bool:
+        places = (grid.points(instance.where) - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
+        return bool(gaps_mm(places, scan.image.GetSize(), affine, within_mm, scan.padding).min() < within_mm)
+
+    return is_cut
 
 
 def most_credible(instances: "list[Instance]") -> "list[Instance]":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import SimpleITK as sitk
 
     from SpineLib.inference.scan_grid import ScanGrid
+    from SpineLib.measurement.padding import Padding
 
 DARK_HU, BRIGHT_HU = -900.0, 800.0
 """Where the 1st and 99th percentile of an image without Hounsfield units are put: the range of the synthetic scans with
@@ -32,7 +33,7 @@ class ScanImage:
     """The scan for ITK. A value times `scale` plus `shift` is in Hounsfield units, or in their range where not `is_hu`.
 
     upright: the same voxels in the order left, back, up, so that a scan stored another way round gives the same answer.
-    warnings: what the user should know of the values.
+    warnings: what the user should know of the values. padding: what fills the array where nothing was scanned, if any.
     """
 
     image: "sitk.Image"
@@ -41,6 +42,7 @@ class ScanImage:
     scale: float
     shift: float
     warnings: tuple[str, ...]
+    padding: "Padding | None"
 
     def on(self, grid: "ScanGrid") -> np.ndarray:
         """Values on a grid, float32, in HU."""
@@ -56,6 +58,7 @@ def scan_image(volume: Volume) -> ScanImage:
     import SimpleITK as sitk
 
     from SpineLib.io.itk import image_of
+    from SpineLib.measurement.padding import find_padding
 
     usable_scan(volume)
     meaning = hu_scale(volume)
@@ -63,7 +66,9 @@ def scan_image(volume: Volume) -> ScanImage:
     upright = sitk.DICOMOrient(image, "LPS")
     if meaning.is_hu:
         told = () if meaning.offset == 0 else (UNSIGNED.format(-meaning.offset),)
-        return ScanImage(image, upright, True, 1.0, meaning.offset, told)
+        padding = find_padding(volume.voxels, 1.0, meaning.offset)
+        return ScanImage(image, upright, True, 1.0, meaning.offset, told, padding)
     low, high = np.percentile(volume.voxels[::4, ::4, ::2], (1, 99))
     scale = (BRIGHT_HU - DARK_HU) / max(float(high - low), 1e-6)
-    return ScanImage(image, upright, False, scale, DARK_HU - scale * float(low), (NOT_HU,))
+    shift = DARK_HU - scale * float(low)
+    return ScanImage(image, upright, False, scale, shift, (NOT_HU,), find_padding(volume.voxels, scale, shift))

@@ -35,14 +35,12 @@ def measured(
 
     Densities only of Hounsfield units. fine: the same shapes on a finer grid, which heights and angles are taken from.
     """
-    from SpineLib.measurement.padding import find_padding
     from SpineLib.measurement.scan_measurements import Densities, measure
 
     sacrum = next((part.mask for part in structures if part.name == SACRUM.name), None)
     with_contrast = scan.is_hu and _has_contrast(vertebrae, scan)
     densities = Densities(volume.voxels, scan.shift, with_contrast) if scan.is_hu else None
-    padding = find_padding(volume.voxels, scan.scale, scan.shift)
-    found, readings = measure(vertebrae, volume.affine, densities, sacrum=sacrum, fine=fine, padding=padding)
+    found, readings = measure(vertebrae, volume.affine, densities, sacrum=sacrum, fine=fine, padding=scan.padding)
     named = tuple(_with_reading(each, readings[each.level]) for each in vertebrae)
     told = [CONTRAST] if with_contrast and any(each.name == "trabecular_density" for each in found) else []
     filled = [level for level, each in readings.items() if each.is_filled]

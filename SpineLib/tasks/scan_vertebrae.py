@@ -10,9 +10,9 @@ from SpineLib.core.progress import Progress
 from SpineLib.tasks.credible_vertebrae import (
     coarse_places,
     credible_vertebrae,
+    cut_by_end,
     is_doubtful_loner,
     is_on_sacrum,
-    scan_border,
     without_dwarfs,
 )
 from SpineLib.tasks.scan_image import ScanImage
@@ -98,17 +98,17 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
     near = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM
     seen = coarse.grid.values_on(grid, near)
     voxels = look(seen)
-    border = scan_border(grid, scan.image, coarse.grid.spacing_mm)
-    found = credible_vertebrae(voxels, grid, coarse, border)
+    is_cut = cut_by_end(scan, grid, coarse.grid.spacing_mm)
+    found = credible_vertebrae(voxels, grid, coarse, is_cut)
     for _ in range(MOST_STEPS):
         more = beyond_ends(found, grid) & ~seen
         if more.sum() * grid.spacing_mm**3 < LEAST_SPINE_MM3:
             break
         voxels = voxels.joined(look(more), more)
         seen |= more
-        found = credible_vertebrae(voxels, grid, coarse, border)
+        found = credible_vertebrae(voxels, grid, coarse, is_cut)
     names = _names(found, voxels, grid, coarse)
-    found, names = without_dwarfs(found, names, border, grid.spacing_mm)
+    found, names = without_dwarfs(found, names, is_cut, grid.spacing_mm)
     return FineSpine(grid, voxels, [], []) if is_doubtful_loner(found) else FineSpine(grid, voxels, found, names)
 
 
