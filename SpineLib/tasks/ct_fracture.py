@@ -21,7 +21,7 @@ from SpineLib.tasks.scan_image import ScanImage
 from SpineLib.tasks.scan_measuring import measured
 from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.stopwatch import Stopwatch
-from SpineLib.tasks.vertebrae_on_grid import near, vertebrae_on_grid
+from SpineLib.tasks.vertebrae_on_grid import near, vertebrae_on_grid, without_padding
 
 if TYPE_CHECKING:
     from SpineLib.inference.scan_grid import ScanGrid
@@ -75,10 +75,11 @@ def mark_fractures(
     """The vertebrae with their fractures, and how strongly the network marks each (`fracture_mark`, 0..1)."""
     from SpineLib.inference.scan_networks import find_fractures
 
-    # Bone that ends at the scan's border would look broken beside the air that stands for what was not scanned.
+    # Bone that ends where the scan does would look broken beside what stands for what was not scanned.
     grid, masks = vertebrae_on_grid(scan, vertebrae, model.spacing_mm, 2 * MARGIN_MM, within_scan=True)
     wanted = near(masks, grid.spacing_mm, MARGIN_MM)
-    found = find_fractures(model.network, scan.on(grid), wanted, model.window, model.device, progress, model.change)
+    values = without_padding(scan.on(grid), scan, grid, masks, 2 * MARGIN_MM)
+    found = find_fractures(model.network, values, wanted, model.window, model.device, progress, model.change)
     calibration = {**CALIBRATION, **model.bundle.metadata.get("calibration", {})}
     marked, marks = [], []
     for each, mask in zip(vertebrae, masks, strict=True):

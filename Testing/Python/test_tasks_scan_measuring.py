@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the scan tasks tell of their measurements: why a vertebra has no heights, and where a padded scan ends."""
+"""What the scan tasks tell of their measurements: why a vertebra has no heights, and that a padded scan ends there."""
 
 from dataclasses import replace
 
 import numpy as np
 from scan_fixtures import synthetic_case, true_result
 
+from SpineLib.core.mask import Mask
 from SpineLib.core.result import SpineResult, Vertebra
 from SpineLib.core.volume import Volume
 from SpineLib.tasks.scan_image import scan_image
 from SpineLib.tasks.scan_measuring import measured
+from SpineLib.tasks.vertebrae_on_grid import vertebrae_on_grid, without_padding
 
 CUT = "the vertebral body is cut by the border of the image"
 
@@ -54,3 +56,20 @@ def test_a_scan_may_end_within_its_array() -> None:
         result, told = remeasured(true_result().vertebrae[1:7], voxels)
         assert told == [f"No heights: L3 ({CUT})."]
         assert levels(result, "genant_grade") == {"T10", "T11", "T12", "L1", "L2"}
+
+
+def test_the_fracture_network_sees_no_padding() -> None:
+    """Bone cut by it would look broken."""
+    affine = np.array([[-0.9, 0, 0, 50.0], [0, -0.9, 0, 60.0], [0, 0, 2.0, -70.0], [0, 0, 0, 1]])
+    labels = np.zeros((60, 70, 40), bool)
+    labels[20:50, 30:60, 14:26] = True
+    voxels = np.where(labels, 300.0, 40.0) + np.random.default_rng(0).normal(0, 20, labels.shape)
+    voxels[:, :, :14] = -2000
+    scan = scan_image(Volume(voxels.astype(np.int16), affine, "ct"))
+    cut = Vertebra("L4", 1.0, Mask.from_array(labels))
+    grid, masks = vertebrae_on_grid(scan, [cut], 1.25, 12.0, within_scan=True)
+    raw = scan.on(grid)
+    filled = without_padding(raw, scan, grid, masks, 12.0)
+    assert raw.min() < -1000 and filled.min() > -100
+    kept = grid.points(np.argwhere(raw != filled))[:, 2]
+    assert kept.max() < -70 + 2 * 14 + 1.25
