@@ -36,6 +36,11 @@ REGION_LEAST = 0.003
 """As above, of the region that a vertebra looks like from near."""
 GAP = 1.55
 """From this many usual distances on a vertebra may be missing between two."""
+GAP_SPREAD = 0.15
+"""How wrong the number of usual distances in a gap may be, as a share of it: vertebrae grow downward, the row is bent.
+"""
+MOST_MISSED = 7
+"""Into the longest gap of a row fit so many vertebrae of a neck."""
 MISSED, UNEXPECTED = 0.02, 1e-4
 """Probability that a level is left out where the distance does not call for it, and that none is where it does."""
 LEAST_TOLD = 0.001
@@ -125,22 +130,25 @@ def _evidence(looks: Sequence[Looks], levels: tuple[str, ...], on_sacrum: bool) 
 
 
 def _skips(centers_mm: np.ndarray) -> np.ndarray:
-    """`(n - 1, 4)`: probability of leaving out 0, 1, 2 or 3 levels between neighbors, by their distance."""
+    """`(n - 1, 1 + MOST_MISSED)`: probability of leaving out 0, 1, 2 ... levels between neighbors, by their distance;
+    relative to the likeliest number."""
     distances = np.linalg.norm(np.diff(centers_mm, axis=0), axis=1)
-    skips = np.zeros((len(distances), 4))
+    counts = np.arange(MOST_MISSED + 1)
+    skips = np.zeros((len(distances), len(counts)))
     for number, distance in enumerate(distances):
         near = np.delete(distances, number)[max(0, number - 3) : number + 3]
         usual = float(np.median(near)) if len(near) else 30.0
-        expected = int(np.clip(round(distance / max(usual, 1.0)) - 1, 0, 3)) if distance > GAP * usual else 0
-        skips[number] = [MISSED * 0.1 ** abs(count - expected) for count in range(4)]
+        fitting = distance / max(usual, 1.0) - 1 if distance > GAP * usual else 0.0
+        off = np.abs(counts - np.clip(fitting, 0, MOST_MISSED))
+        likely = np.exp(-0.5 * (off / (GAP_SPREAD * (fitting + 1))) ** 2)
+        skips[number] = np.maximum(likely / likely.max(), MISSED * 0.1 ** np.rint(off))
         skips[number, 0] = max(skips[number, 0], UNEXPECTED)
-        skips[number, expected] = 1.0
     return skips
 
 
 def _step(skip: np.ndarray, size: int) -> np.ndarray:
     """`(size, size)`: probability of going from a level to a lower one."""
-    return sum(np.diag(np.full(size - count - 1, skip[count]), count + 1) for count in range(4) if size > count + 1)
+    return sum(np.diag(np.full(size - count - 1, each), count + 1) for count, each in enumerate(skip[: size - 1]))
 
 
 def _forward_backward(looks: np.ndarray, skips: np.ndarray) -> tuple[float, np.ndarray]:

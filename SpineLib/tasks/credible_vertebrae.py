@@ -19,8 +19,11 @@ LEAST_ALONE = 0.75
 """Of the only vertebra of a scan, for which no neighbor speaks."""
 UNSEEN_WEIGHT = 0.15
 """Of a vertebra that only the fine network sees, beside 1 and more for those the localizer sees as well."""
-LEAST_SEEN = 0.05
-"""Share of a vertebra that the localizer, too, takes for spine; a row in which none has so much is no spine."""
+LEAST_SEEN, WELL_SEEN = 0.05, 0.5
+"""Share of a vertebra that the localizer, too, takes for spine. A row in which none has the least is no spine; what has
+more and yet lies off the row is told."""
+BETWEEN = np.linspace(0.2, 0.8, 25)
+"""Places on the way from one center to another; its ends are the two vertebrae themselves."""
 FRAGMENT_SHARE = 0.35
 """An atlas has half the bone of an axis; a vertebra far smaller than its neighbors is a piece of one of them."""
 LEAST_MM3 = {"C": 1600.0, "T": 4000.0, "L": 9000.0}
@@ -36,14 +39,35 @@ SACRAL_SHARE = 0.55
 
 def credible_vertebrae(
     voxels: "VertebraVoxels", grid: "ScanGrid", coarse: "CoarseSpine", is_cut: "Callable[[Instance], bool]"
-) -> "list[Instance]":
-    """One row of vertebrae from the head downward. is_cut: whether the scan ends at a vertebra."""
+) -> "tuple[list[Instance], list[Instance]]":
+    """One row of vertebrae from the head downward, and those that look like vertebrae but lie off it.
+
+    is_cut: whether the scan ends at a vertebra.
+    """
     from SpineLib.labelling.instances import find_instances
 
     found = find_instances(voxels.where, voxels.votes, voxels.shares, grid.spacing_mm, grid.shape)
     sure = [instance for instance in found if instance.confidence >= LEAST_CONFIDENCE]
-    row = most_credible(in_one_row(without_fragments(sure, is_cut), grid, coarse))
-    return without_first_sacral(row, bool(row) and is_on_sacrum(_center_mm(row[-1], grid), voxels, grid))
+    whole = without_fragments(sure, is_cut)
+    row = most_credible(in_one_row(whole, grid, coarse))
+    on_sacrum = bool(row) and is_on_sacrum(center_mm(row[-1], grid), voxels, grid)
+    others = off_the_row(whole, row, grid, coarse, on_sacrum)
+    return without_first_sacral(row, on_sacrum), others
+
+
+def off_the_row(
+    instances: "list[Instance]", row: "list[Instance]", grid: "ScanGrid", coarse: "CoarseSpine", on_sacrum: bool
+) -> "list[Instance]":
+    """Those beside the row that both networks take for vertebrae; what lies below one on the sacrum is sacral."""
+    lowest = row[-1].center[2] if on_sacrum else -np.inf
+    return [
+        instance
+        for instance in instances
+        if not any(instance is each for each in row)
+        and instance.confidence >= LEAST_ALONE
+        and instance.center[2] > lowest
+        and _seen_share(instance, grid, coarse) >= WELL_SEEN
+    ]
 
 
 def is_doubtful_loner(row: "list[Instance]") -> bool:
@@ -75,7 +99,7 @@ def without_first_sacral(row: "list[Instance]", on_sacrum: bool) -> "list[Instan
     return row[:-1] if len(row[-1].where) < SACRAL_SHARE * len(row[-2].where) else row
 
 
-def _center_mm(instance: "Instance", grid: "ScanGrid") -> np.ndarray:
+def center_mm(instance: "Instance", grid: "ScanGrid") -> np.ndarray:
     return grid.points(instance.center[None])[0]
 
 
@@ -93,7 +117,7 @@ def in_one_row(instances: "list[Instance]", grid: "ScanGrid", coarse: "CoarseSpi
         min(len(instance.where), most) * instance.confidence * (UNSEEN_WEIGHT + share)
         for instance, share in zip(instances, seen, strict=True)
     ]
-    row = weightiest_row(centers, weights)
+    row = weightiest_row(centers, weights, spine_between(centers, coarse))
     return [instances[number] for number in row] if max(seen[number] for number in row) >= LEAST_SEEN else []
 
 
@@ -104,8 +128,26 @@ def _seen_share(instance: "Instance", grid: "ScanGrid", coarse: "CoarseSpine") -
 
 def coarse_places(instance: "Instance", grid: "ScanGrid", coarse: "CoarseSpine") -> tuple[np.ndarray, ...]:
     """Indices of the coarse grid for a sample of a vertebra's voxels."""
-    places = np.rint(coarse.grid.indices(grid.points(instance.where[::4]))).astype(int)
+    return _places(grid.points(instance.where[::4]), coarse)
+
+
+def _places(points_mm: np.ndarray, coarse: "CoarseSpine") -> tuple[np.ndarray, ...]:
+    places = np.rint(coarse.grid.indices(points_mm)).astype(int)
     return tuple(np.clip(places, 0, np.array(coarse.grid.shape) - 1).T)
+
+
+def spine_between(centers_mm: np.ndarray, coarse: "CoarseSpine") -> np.ndarray:
+    """`(n, n)`: how much of the straight way between two centers `(n, 3)` the localizer takes for spine, but not for
+    sacrum: below that, no vertebra follows."""
+    from SpineLib.networks.ct_channels import LEVELS
+
+    count = len(centers_mm)
+    upper, lower = centers_mm[:, None, None], centers_mm[None, :, None]
+    points = upper + BETWEEN[:, None] * (lower - upper)
+    # The localizer gives voxels without spine the number -1, which is that of the last share.
+    shares = np.append(1.0 - coarse.levels.shares[:, LEVELS.index("Sacrum")].astype(float), 0.0)
+    numbers = coarse.levels.numbers[_places(points.reshape(-1, 3), coarse)]
+    return shares[numbers].reshape(count, count, -1).mean(axis=2)
 
 
 def without_fragments(instances: "list[Instance]", is_cut: "Callable[[Instance], bool]") -> "list[Instance]":

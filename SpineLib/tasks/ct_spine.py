@@ -5,6 +5,7 @@ A coarse network finds the spine on the whole scan and roughly knows which level
 spine only and tells each vertebra from the next; the row of vertebrae is then named as a whole.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 NAME = "ct"
 LOCALIZER = "ct_localizer"
+WAYS = ("RL", "AP", "SI")
+"""Of RAS mm, with the letter of the opposite way."""
 NOTHING_FOUND = "No spine was found in this scan, so the result is empty."
 
 
@@ -87,7 +90,7 @@ def find(
         structures = structures_on(scan.image, fine) if vertebrae else ()
         is_coarse = max(scan.image.GetSpacing()) > fine.grid.spacing_mm
         shapes = shapes_of(fine) if vertebrae and is_coarse else None
-    warnings = (*scan.warnings, *localizer.warnings, *model.warnings, *_warnings(vertebrae))
+    warnings = (*scan.warnings, *localizer.warnings, *model.warnings, *told_of(vertebrae, fine.left_out))
     return FoundVertebrae(scan, model, vertebrae, structures, warnings, (localizer,), shapes)
 
 
@@ -195,12 +198,21 @@ def result_of(
     )
 
 
-def _warnings(vertebrae: tuple[Vertebra, ...]) -> tuple[str, ...]:
+def told_of(vertebrae: tuple[Vertebra, ...], left_out: Sequence[np.ndarray] = ()) -> tuple[str, ...]:
+    """Warnings about the vertebrae. left_out: centers, RAS mm, of those off their row."""
     if not vertebrae:
         return (NOTHING_FOUND,)
+    warnings = []
     doubtful = [each for each in vertebrae if each.is_uncertain]
-    if not doubtful:
-        return ()
-    first = doubtful[0]
-    other = f" (it may be {first.second_level})" if first.second_level else ""
-    return (f"{len(doubtful)} of {len(vertebrae)} names are uncertain, {first.level} first{other}; check them.",)
+    if doubtful:
+        first = doubtful[0]
+        other = f" (it may be {first.second_level})" if first.second_level else ""
+        warnings.append(
+            f"{len(doubtful)} of {len(vertebrae)} names are uncertain, {first.level} first{other}; check them."
+        )
+    if len(left_out):
+        place = ", ".join(f"{way[int(mm < 0)]} {abs(mm):.0f}" for way, mm in zip(WAYS, left_out[0], strict=True))
+        warnings.append(
+            f"{len(left_out)} more may be vertebrae but lie off the row, so they were left out; see {place} mm first."
+        )
+    return tuple(warnings)

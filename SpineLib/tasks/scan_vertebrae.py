@@ -8,6 +8,7 @@ import numpy as np
 
 from SpineLib.core.progress import Progress
 from SpineLib.tasks.credible_vertebrae import (
+    center_mm,
     coarse_places,
     credible_vertebrae,
     cut_by_end,
@@ -36,8 +37,9 @@ localizer saw in part only is followed to its end."""
 LARGEST_MM3 = 30e6
 """Images other than CT are looked at everywhere up to this size: a long spine's MRI has 24 liters."""
 LEAST_PIECE_MM3 = 500.0
-LINE_MM = 60.0
-"""Pieces of spine farther than this from all others belong to no spine."""
+LINE_MM, SIDEWAYS = 90.0, 1.5
+"""Pieces of spine farther than this from all others belong to no spine, where a way to the side counts that much more.
+Two lumbar vertebrae that metal hides leave some 85 mm between their neighbors."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,14 @@ class CoarseSpine:
 
 @dataclass(frozen=True)
 class FineSpine:
-    """Vertebrae on the fine grid, from the head downward, and the other parts found there."""
+    """Vertebrae on the fine grid, from the head downward, and the other parts found there. left_out: centers,
+    RAS mm, of those that look like vertebrae but lie off their row."""
 
     grid: "ScanGrid"
     voxels: "VertebraVoxels"
     instances: "list[Instance]"
     names: "list[Name]"
+    left_out: tuple[np.ndarray, ...] = ()
 
 
 def localize(scan: ScanImage, model: ScanModel, progress: Progress) -> CoarseSpine:
@@ -78,7 +82,7 @@ def localize(scan: ScanImage, model: ScanModel, progress: Progress) -> CoarseSpi
         return CoarseSpine(grid, no_levels(grid.shape), np.ones(grid.shape, bool))
     values = scan.on(grid)
     levels = find_levels(model.network, values, model.window, model.device, progress, model.change)
-    return CoarseSpine(grid, levels, _connected(levels.spine, grid.spacing_mm))
+    return CoarseSpine(grid, levels, connected(levels.spine, grid.spacing_mm))
 
 
 def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Progress) -> FineSpine:
@@ -99,17 +103,19 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
     seen = coarse.grid.values_on(grid, near)
     voxels = look(seen)
     is_cut = cut_by_end(scan, grid, coarse.grid.spacing_mm)
-    found = credible_vertebrae(voxels, grid, coarse, is_cut)
+    found, others = credible_vertebrae(voxels, grid, coarse, is_cut)
     for _ in range(MOST_STEPS):
         more = beyond_ends(found, grid) & ~seen
         if more.sum() * grid.spacing_mm**3 < LEAST_SPINE_MM3:
             break
         voxels = voxels.joined(look(more), more)
         seen |= more
-        found = credible_vertebrae(voxels, grid, coarse, is_cut)
+        found, others = credible_vertebrae(voxels, grid, coarse, is_cut)
     names = _names(found, voxels, grid, coarse)
     found, names = without_dwarfs(found, names, is_cut, grid.spacing_mm)
-    return FineSpine(grid, voxels, [], []) if is_doubtful_loner(found) else FineSpine(grid, voxels, found, names)
+    if is_doubtful_loner(found):
+        return FineSpine(grid, voxels, [], [])
+    return FineSpine(grid, voxels, found, names, tuple(center_mm(each, grid) for each in others))
 
 
 def beyond_ends(instances: "list[Instance]", grid: "ScanGrid") -> np.ndarray:
@@ -156,7 +162,7 @@ def _looks(instance: "Instance", voxels: "VertebraVoxels", grid: "ScanGrid", coa
     return looks_of(coarse.levels.shares[numbers[numbers >= 0]], voxels.regions[instance.numbers])
 
 
-def _connected(spine: np.ndarray, spacing_mm: float) -> np.ndarray:
+def connected(spine: np.ndarray, spacing_mm: float) -> np.ndarray:
     """The largest piece and those that continue it, near its own line."""
     from scipy import ndimage
 
@@ -169,10 +175,11 @@ def _connected(spine: np.ndarray, spacing_mm: float) -> np.ndarray:
         piece for piece in np.argsort(-sizes) if sizes[piece] >= LEAST_PIECE_MM3 or piece == sizes.argmax()
     )
     kept = pieces == largest
-    away = ndimage.distance_transform_edt(~kept, spacing_mm)
+    steps = spacing_mm * np.array([SIDEWAYS, SIDEWAYS, 1.0])
+    away = ndimage.distance_transform_edt(~kept, steps)
     for piece in others:
         here = pieces == piece
         if away[here].min() <= LINE_MM:
             kept |= here
-            away = ndimage.distance_transform_edt(~kept, spacing_mm)
+            away = ndimage.distance_transform_edt(~kept, steps)
     return kept

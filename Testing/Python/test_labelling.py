@@ -129,6 +129,19 @@ def test_a_vertebra_that_was_missed_leaves_a_gap_in_the_names() -> None:
     assert [name.level for name in names] == levels
 
 
+@pytest.mark.parametrize(
+    "missed", [("L3", "L4"), ("L2", "L3"), ("C3", "C4", "C5", "C6"), ("C4", "C5", "C6", "C7", "T1")]
+)
+def test_a_gap_leaves_out_as_many_levels_as_fit(missed: tuple[str, ...]) -> None:
+    """Vertebrae grow downward, so that the distances above a gap say too many missed ones; looks must settle it."""
+    whole = USUAL[9:] if missed[0][0] == "L" else USUAL[1:12]
+    heights = -np.cumsum([max(17, 5 + 1.4 * USUAL.index(level)) for level in whole])
+    kept = [level for level in whole if level not in missed]
+    centers = np.stack([np.zeros(len(kept)), np.zeros(len(kept)), heights[[whole.index(each) for each in kept]]], -1)
+    names = name_vertebrae(seen(kept, spread=1.0), centers, on_sacrum=False)
+    assert [name.level for name in names] == kept
+
+
 @pytest.mark.parametrize("kind", range(1, len(KINDS)))
 def test_spines_with_one_vertebra_more_or_less_are_recognized(kind: int) -> None:
     levels = list(KINDS[kind][0])[14:]
@@ -166,6 +179,53 @@ def test_the_spine_is_the_row(others: list[list[float]]) -> None:
 def test_a_missed_vertebra_does_not_end_the_row() -> None:
     centers, _ = row_and_others([])
     assert weightiest_row(np.delete(centers, 5, axis=0), [1.0] * 9) == list(range(9))
+
+
+def lumbar_row(*missing: int) -> np.ndarray:
+    """T10 to L5 of a tall person, 37 mm apart, in lordosis, without those of these numbers."""
+    angles = np.radians(np.linspace(15, -30, 8))
+    steps = 37.0 * np.stack([np.zeros(8), -np.sin(angles), -np.cos(angles)], -1)
+    return np.delete(np.cumsum(steps, axis=0), missing, axis=0)
+
+
+def test_two_missed_lumbar_vertebrae_do_not_cut_the_row() -> None:
+    centers = lumbar_row(4, 5)
+    assert np.linalg.norm(centers[4] - centers[3]) > 105
+    assert weightiest_row(centers, [1.0] * 6) == list(range(6))
+
+
+def test_one_vertebra_beyond_a_far_gap_needs_a_spine_in_between() -> None:
+    centers = lumbar_row(5, 6)
+    between = np.zeros((6, 6))
+    assert weightiest_row(centers, [1.0] * 6, between) == list(range(5))
+    between[4, 5] = 0.7
+    assert weightiest_row(centers, [1.0] * 6, between) == list(range(6))
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_hips_beyond_a_far_gap_are_not_of_the_row(side: int) -> None:
+    """A hip and what lies below it, were they as sure as vertebrae and the spine seen on the way there."""
+    spine = lumbar_row()
+    hips = spine[-1] + np.array([[side * 85.0, 0, -55], [side * 88.0, 0, -90], [side * 90.0, 0, -120]])
+    assert weightiest_row(np.concatenate([spine, hips]), [1.0] * 11, np.ones((11, 11))) == list(range(8))
+
+
+def bent_row(steepest_deg: float) -> np.ndarray:
+    """The spine of a patient who looks down: its uppermost ways are off the body's axis by up to this."""
+    angles = np.radians(np.concatenate([np.linspace(steepest_deg, 0, 7), np.zeros(5)]))
+    steps = 20.0 * np.stack([np.zeros(12), -np.sin(angles), -np.cos(angles)], -1)
+    return np.cumsum(np.concatenate([np.zeros((1, 3)), steps]), axis=0)
+
+
+@pytest.mark.parametrize("steepest_deg", [55.0, 68.0, 78.0])
+def test_a_chin_on_the_chest_keeps_the_neck_in_the_row(steepest_deg: float) -> None:
+    assert weightiest_row(bent_row(steepest_deg), [1.0] * 13) == list(range(13))
+
+
+@pytest.mark.parametrize("beside", [[45.0, 0, 15], [-40.0, 20, 12]], ids=["a rib", "a jaw"])
+def test_what_lies_steeply_beside_the_uppermost_vertebra_is_not_of_the_row(beside: list[float]) -> None:
+    centers = np.concatenate([[beside], lumbar_row() - lumbar_row()[0]])
+    assert weightiest_row(centers, [1.0] * 9) == list(range(1, 9))
 
 
 def test_no_vertebrae_no_row() -> None:

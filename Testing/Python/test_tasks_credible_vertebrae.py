@@ -5,24 +5,31 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from SpineLib.core.mask import Mask
+from SpineLib.core.result import Vertebra
 from SpineLib.core.volume import Volume
 from SpineLib.inference.scan_grid import ScanGrid, grid_over
-from SpineLib.inference.scan_networks import no_levels
+from SpineLib.inference.scan_networks import CoarseLevels, no_levels
 from SpineLib.labelling.instances import Instance
 from SpineLib.labelling.naming import MOST_VERTEBRAE, Name
+from SpineLib.networks.ct_channels import LEVELS
 from SpineLib.tasks.credible_vertebrae import (
     cut_by_end,
     in_one_row,
     is_doubtful_loner,
     most_credible,
+    off_the_row,
+    spine_between,
     without_dwarfs,
     without_first_sacral,
     without_fragments,
 )
+from SpineLib.tasks.ct_spine import told_of
 from SpineLib.tasks.scan_image import ScanImage, scan_image
-from SpineLib.tasks.scan_vertebrae import CoarseSpine, beyond_ends
+from SpineLib.tasks.scan_vertebrae import CoarseSpine, beyond_ends, connected
 
 GRID = ScanGrid((40, 40, 120), 1.5, np.zeros(3))
+TALL = ScanGrid((40, 40, 250), 1.5, np.zeros(3))
 
 
 def tissue(shape: tuple[int, int, int]) -> np.ndarray:
@@ -104,6 +111,72 @@ def test_a_row_that_the_localizer_sees_nowhere_is_no_spine() -> None:
         spine = np.zeros(coarse_grid.shape, bool)
         spine[:, :, :seen] = True
         assert in_one_row(row, GRID, CoarseSpine(coarse_grid, no_levels(coarse_grid.shape), spine)) == kept
+
+
+def coarse_of(spine: np.ndarray, level: str) -> CoarseSpine:
+    """A coarse spine that looks like this level everywhere."""
+    numbers = np.where(spine, 0, -1).astype(np.int32)
+    shares = np.array([[each == level for each in LEVELS]], np.float16)
+    return CoarseSpine(ScanGrid(spine.shape, 5.0, np.zeros(3)), CoarseLevels(spine, numbers, shares), spine)
+
+
+@pytest.mark.parametrize(("level", "share"), [("L3", 1.0), ("Sacrum", 0.0)])
+def test_a_spine_runs_between_two_vertebrae_where_the_localizer_sees_it(level: str, share: float) -> None:
+    spine = np.zeros((12, 12, 40), bool)
+    spine[5:7, 5:7, 10:] = True
+    coarse = coarse_of(spine, level)
+    centers = coarse.grid.points(np.array([[5.0, 5, 38], [5, 5, 18], [0, 0, 18]]))
+    between = spine_between(centers, coarse)
+    assert between[0, 1] == between[1, 0] == share
+    assert between[0, 2] < 0.5 and between[1, 2] < 0.5
+
+
+def test_one_lumbar_vertebra_beyond_two_missed_ones_is_of_the_row_where_the_localizer_sees_the_spine() -> None:
+    """A gap of 108 mm; without the spine in it, the vertebra beyond is left out, but told."""
+    row = [vertebra(height, 3000) for height in (216, 192, 168, 96)]
+    spine = np.zeros((12, 12, 75), bool)
+    spine[3:9, 3:9] = True
+    for gap, kept in ((slice(0, 0), row), (slice(36, 52), row[:3])):
+        spine[:, :, gap] = False
+        coarse = coarse_of(spine, "L3")
+        found = in_one_row(row, TALL, coarse)
+        assert found == kept
+        assert off_the_row(row, found, TALL, coarse, on_sacrum=False) == row[len(kept) :]
+
+
+def test_only_what_both_networks_take_for_a_vertebra_is_told_and_nothing_of_the_sacrum() -> None:
+    row = [vertebra(height, 3000) for height in (160, 130, 100)]
+    above, doubtful, unseen, sacral = (
+        vertebra(180, 3000),
+        vertebra(175, 3000, 0.7),
+        vertebra(215, 3000),
+        vertebra(40, 3000),
+    )
+    spine = np.zeros((12, 12, 75), bool)
+    spine[:, :, :62] = True
+    coarse = coarse_of(spine, "L3")
+    everything = [above, doubtful, unseen, *row, sacral]
+    assert off_the_row(everything, row, TALL, coarse, on_sacrum=True) == [above]
+    assert off_the_row(everything, row, TALL, coarse, on_sacrum=False) == [above, sacral]
+
+
+def test_what_is_left_out_is_told_with_its_place() -> None:
+    found = (Vertebra("L3", 0.9, Mask.from_array(np.ones((2, 2, 2), bool))),)
+    assert told_of(found) == ()
+    (told,) = told_of(found, [np.array([12.3, -30.4, 410.0]), np.zeros(3)])
+    assert told.startswith("2 more may be vertebrae") and "R 12, P 30, S 410 mm" in told
+
+
+def test_pieces_of_spine_belong_together_over_two_missed_vertebrae_but_not_beside_each_other() -> None:
+    spine = np.zeros((40, 12, 60), bool)
+    spine[4:10, 3:9, 30:60] = True
+    below, beside, far_below = spine.copy(), spine.copy(), spine.copy()
+    below[4:10, 3:9, 6:13] = True
+    beside[23:29, 3:9, 30:37] = True
+    far_below[4:10, 3:9, 2:9] = True
+    assert (connected(below, 5.0) == below).all()
+    assert (connected(beside, 5.0) == spine).all()
+    assert (connected(far_below, 5.0) == spine).all()
 
 
 def test_a_doubtful_vertebra_needs_a_neighbor() -> None:
