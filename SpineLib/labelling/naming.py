@@ -4,12 +4,15 @@
 A reading assigns consecutive levels of one kind of spine (the usual one, one with T13, with L6, with four lumbar
 vertebrae) to the vertebrae from the head downward; where two lie too far apart, it may leave levels out between them.
 Readings are weighed by what each vertebra looks like to the localizer, by how common that kind of spine is and by the
-sacrum below. Sums over all readings (forward and backward) give every vertebra's probability of every level. Our own
-design; the frequencies of variants are our choice, of the order of those in Carrino et al., Radiology 2011.
+sacrum below. The localizer may be one level off for the whole field, so each reading is weighed for that, too; ribs,
+which another network sees, and the sacrum tell. Sums over all readings (forward and backward) give every vertebra's
+probability of every level. Our own design; the frequencies of variants are our choice, of the order of those in Carrino
+et al., Radiology 2011.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -30,6 +33,9 @@ KINDS: tuple[tuple[tuple[str, ...], float], ...] = (
 MOST_VERTEBRAE = max(len(levels) for levels, _ in KINDS)
 TRUST = 0.7
 """The localizer errs alike about neighbors, so their evidence counts less than if each spoke for itself."""
+OFF_BY_ONE, OFF_BY_ONE_AT_SACRUM = 0.1, 0.02
+"""Probability that it takes all vertebrae of a field for those one level higher, and for those one level lower. However
+many agree, they do not rule this out. Where it sees the sacrum, it can count from there."""
 LEAST = 0.003
 """No level is ruled out by its looks alone."""
 REGION_LEAST = 0.003
@@ -92,17 +98,18 @@ def name_vertebrae(looks: Sequence[Looks], centers_mm: np.ndarray, on_sacrum: bo
         raise ValueError(f"{len(looks)} vertebrae in a row")
     skips = _skips(centers_mm)
     marginals = np.zeros((len(looks), len(LEVELS)))
+    off = OFF_BY_ONE_AT_SACRUM if on_sacrum else OFF_BY_ONE
     weights, parts = [], []
-    for levels, prior in KINDS:
-        evidence = _evidence(looks, levels, on_sacrum)
+    for (levels, prior), (shift, chance) in product(KINDS, ((0, 1 - 2 * off), (-1, off), (1, off))):
+        evidence = _evidence(looks, levels, shift, on_sacrum)
         score, each = _forward_backward(evidence, skips)
-        weights.append(np.log(prior) + score)
+        weights.append(np.log(prior * chance) + score)
         parts.append((levels, evidence, each))
-    shares_of_kinds = np.exp(np.array(weights) - max(weights))
-    shares_of_kinds /= shares_of_kinds.sum()
-    for (levels, _, each), share in zip(parts, shares_of_kinds, strict=True):
+    shares = np.exp(np.array(weights) - max(weights))
+    shares /= shares.sum()
+    for (levels, _, each), share in zip(parts, shares, strict=True):
         marginals[:, [LEVELS.index(level) for level in levels]] += share * each
-    levels, evidence, _ = parts[int(shares_of_kinds.argmax())]
+    levels, evidence, _ = parts[int(shares.argmax())]
     best = _best_path(evidence, skips)
     return [_name(levels[place], row) for place, row in zip(best, marginals, strict=True)]
 
@@ -117,11 +124,12 @@ def _name(level: str, marginal: np.ndarray) -> Name:
     return Name(level, float(marginal[chosen]), LEVELS[second], float(others[second]))
 
 
-def _evidence(looks: Sequence[Looks], levels: tuple[str, ...], on_sacrum: bool) -> np.ndarray:
-    """`(n, levels of this kind of spine)`: how much speaks for each level."""
+def _evidence(looks: Sequence[Looks], levels: tuple[str, ...], shift: int, on_sacrum: bool) -> np.ndarray:
+    """`(n, levels of this kind of spine)`: how much speaks for each level, where the localizer takes every vertebra for
+    the one `shift` levels below it."""
     places = [LEVELS.index(level) for level in levels]
     regions = [REGIONS.index(level[0]) for level in levels]
-    afar = np.stack([each.levels[places] for each in looks])
+    afar = np.pad([each.levels[places] for each in looks], ((0, 0), (1, 1)))[:, 1 + shift : 1 + shift + len(levels)]
     near = np.stack([each.regions[regions] for each in looks])
     evidence = (afar + LEAST) ** TRUST * (near + REGION_LEAST)
     if on_sacrum:
