@@ -37,9 +37,11 @@ localizer saw in part only is followed to its end."""
 LARGEST_MM3 = 30e6
 """Images other than CT are looked at everywhere up to this size: a long spine's MRI has 24 liters."""
 LEAST_PIECE_MM3 = 500.0
-LINE_MM, SIDEWAYS = 90.0, 1.5
-"""Pieces of spine farther than this from all others belong to no spine, where a way to the side counts that much more.
-Two lumbar vertebrae that metal hides leave some 85 mm between their neighbors."""
+LINE_MM = 60.0
+"""Pieces of spine farther than this from all others belong to no spine."""
+FAR_LINE_MM, FAR_PIECE_MM3 = 90.0, 20e3
+"""Pieces as large as half a lumbar vertebra may lie farther: two that metal hides leave some 85 mm between their
+neighbors. Smaller ones may be of a heart full of contrast."""
 
 
 @dataclass(frozen=True)
@@ -175,11 +177,10 @@ def connected(spine: np.ndarray, spacing_mm: float) -> np.ndarray:
         piece for piece in np.argsort(-sizes) if sizes[piece] >= LEAST_PIECE_MM3 or piece == sizes.argmax()
     )
     kept = pieces == largest
-    steps = spacing_mm * np.array([SIDEWAYS, SIDEWAYS, 1.0])
-    away = ndimage.distance_transform_edt(~kept, steps)
+    away = ndimage.distance_transform_edt(~kept, spacing_mm)
     for piece in others:
         here = pieces == piece
-        if away[here].min() <= LINE_MM:
+        if away[here].min() <= (FAR_LINE_MM if sizes[piece] >= FAR_PIECE_MM3 else LINE_MM):
             kept |= here
-            away = ndimage.distance_transform_edt(~kept, steps)
+            away = ndimage.distance_transform_edt(~kept, spacing_mm)
     return kept

@@ -167,15 +167,15 @@ def test_what_is_left_out_is_told_with_its_place() -> None:
     assert told.startswith("2 more may be vertebrae") and "R 12, P 30, S 410 mm" in told
 
 
-def test_pieces_of_spine_belong_together_over_two_missed_vertebrae_but_not_beside_each_other() -> None:
+def test_pieces_of_spine_belong_together_over_two_missed_vertebrae() -> None:
     spine = np.zeros((40, 12, 60), bool)
     spine[4:10, 3:9, 30:60] = True
-    below, beside, far_below = spine.copy(), spine.copy(), spine.copy()
+    below, speck_below, far_below = spine.copy(), spine.copy(), spine.copy()
     below[4:10, 3:9, 6:13] = True
-    beside[23:29, 3:9, 30:37] = True
+    speck_below[5:8, 4:7, 6:13] = True
     far_below[4:10, 3:9, 2:9] = True
     assert (connected(below, 5.0) == below).all()
-    assert (connected(beside, 5.0) == spine).all()
+    assert (connected(speck_below, 5.0) == spine).all()
     assert (connected(far_below, 5.0) == spine).all()
 
 
