@@ -22,6 +22,7 @@ from SpineLib.measurement.scan_end import is_cut
 from SpineLib.measurement.soft_mask import SoftMask, soften
 
 WITHOUT_ENDPLATES = ("C1", "C2")
+CUT = "The vertebral body is cut by the border of the image."
 SACRAL = ("S1", "Sacrum")
 GRADED = "TL"
 """Genant's grades are made for thoracic and lumbar vertebrae; the neck's are too flat for them."""
@@ -137,7 +138,7 @@ def _why_not(vertebra: Vertebra, body: SoftMask | None, affine: np.ndarray, padd
         return "C1 and C2 have no two endplates."
     if body is None or vertebra.body is None:
         return "The vertebral body is not told apart or not in the image."
-    return "The vertebral body is cut by the border of the image." if is_cut(vertebra.body, affine, padding) else ""
+    return CUT if is_cut(vertebra.body, affine, padding) else ""
 
 
 def _read_level(

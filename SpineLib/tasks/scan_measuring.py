@@ -54,12 +54,15 @@ def _with_reading(vertebra: Vertebra, reading: "LevelReading") -> Vertebra:
 
 
 def _without_heights(readings: "dict[str, LevelReading]") -> list[str]:
-    """A warning that names the vertebrae without heights by their reasons; C1 and C2 never have any."""
-    from SpineLib.measurement.scan_measurements import WITHOUT_ENDPLATES
+    """A warning that names the vertebrae without heights by their reasons. That C1 and C2 have none goes without
+    saying, and that the scan cuts the first or the last one is seen on nearly every scan."""
+    from SpineLib.measurement.scan_measurements import CUT, WITHOUT_ENDPLATES
 
     levels: dict[str, list[str]] = {}
+    ends = [next(iter(readings), ""), next(reversed(readings), "")]
     for level, reading in readings.items():
-        if reading.reason and level not in WITHOUT_ENDPLATES:
+        is_usual = level in WITHOUT_ENDPLATES or (level in ends and reading.reason == CUT)
+        if reading.reason and not is_usual:
             levels.setdefault(reading.reason, []).append(level)
     told = [f"{', '.join(named)} ({why[0].lower()}{why[1:].rstrip('.')})" for why, named in levels.items()]
     return [f"No heights: {'; '.join(told)}."] if told else []

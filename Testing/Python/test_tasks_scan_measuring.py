@@ -9,11 +9,10 @@ from scan_fixtures import synthetic_case, true_result
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import SpineResult, Vertebra
 from SpineLib.core.volume import Volume
+from SpineLib.measurement.scan_measurements import CUT
 from SpineLib.tasks.scan_image import scan_image
 from SpineLib.tasks.scan_measuring import measured
 from SpineLib.tasks.vertebrae_on_grid import vertebrae_on_grid, without_padding
-
-CUT = "the vertebral body is cut by the border of the image"
 
 
 def remeasured(vertebrae: tuple[Vertebra, ...], voxels: np.ndarray | None = None) -> tuple[SpineResult, list[str]]:
@@ -33,9 +32,19 @@ def test_each_vertebra_without_heights_says_why() -> None:
     vertebrae = tuple(replace(each, body=None) if each.level == "L1" else each for each in found)
     result, told = remeasured(vertebrae)
     missing = "the vertebral body is not told apart or not in the image"
-    assert told == [f"No heights: T9, L4 ({CUT}); L1 ({missing})."]
+    assert told == [f"No heights: L1 ({missing})."]
     assert {each.level for each in result.vertebrae if each.unmeasured} == {"T9", "L1", "L4"}
     assert levels(result, "height_middle") == {each.level for each in result.vertebrae if not each.unmeasured}
+
+
+def test_a_body_that_is_cut_within_the_row_is_told() -> None:
+    """A body beside the array's face, as where a row is bent out of the field."""
+    row = list(true_result().vertebrae[2:7])
+    beyond = row[2].body
+    assert beyond is not None
+    row[2] = replace(row[2], body=Mask(beyond.box, (0, *beyond.origin[1:]), beyond.shape))
+    _, told = remeasured(tuple(row))
+    assert told == [f"No heights: {row[2].level} (t{CUT[1:-1]})."]
 
 
 def test_a_neck_without_endplates_is_no_warning() -> None:
@@ -54,7 +63,8 @@ def test_a_scan_may_end_within_its_array() -> None:
         voxels = synthetic_case().voxels.copy()
         voxels[:, :, :last] = value
         result, told = remeasured(true_result().vertebrae[1:7], voxels)
-        assert told == [f"No heights: L3 ({CUT})."]
+        assert told == []
+        assert [each.unmeasured for each in result.vertebrae if each.level == "L3"] == [CUT]
         assert levels(result, "genant_grade") == {"T10", "T11", "T12", "L1", "L2"}
 
 
