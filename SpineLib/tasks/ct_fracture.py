@@ -78,8 +78,7 @@ def mark_fractures(
     model: ScanModel,
     progress: Progress = silent,
 ) -> tuple[tuple[Vertebra, ...], tuple[Measurement, ...]]:
-    """The vertebrae with their fractures, and how strongly the network marks each: `fracture_mark` and the other `MARKS`,
-    0..1."""
+    """The vertebrae with their fractures, and how strongly the network marks each (`fracture_mark`, see `MARKS`)."""
     from SpineLib.inference.scan_networks import find_fractures
 
     # Bone that ends where the scan does would look broken beside what stands for what was not scanned.
