@@ -33,7 +33,7 @@ KINDS: tuple[tuple[tuple[str, ...], float], ...] = (
 MOST_VERTEBRAE = max(len(levels) for levels, _ in KINDS)
 TRUST = 0.7
 """The localizer errs alike about neighbors, so their evidence counts less than if each spoke for itself."""
-OFF_BY_ONE, OFF_BY_ONE_AT_SACRUM = 0.07, 0.02
+OFF_BY_ONE, OFF_BY_ONE_AT_SACRUM = 0.1, 0.02
 """Probability that it takes all vertebrae of a field for those one level higher, and for those one level lower. However
 many agree, they do not rule this out. Where it sees the sacrum, it can count from there."""
 LEAST = 0.003

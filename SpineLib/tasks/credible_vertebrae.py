@@ -40,7 +40,7 @@ SACRAL_SHARE = 0.55
 def credible_vertebrae(
     voxels: "VertebraVoxels", grid: "ScanGrid", coarse: "CoarseSpine", is_cut: "Callable[[Instance], bool]"
 ) -> "tuple[list[Instance], list[Instance]]":
-    """One row of vertebrae from the head downward, and those that look like vertebrae but lie off it.
+    """One row of vertebrae from the head downward, and whole ones that look like vertebrae but lie off it.
 
     is_cut: whether the scan ends at a vertebra.
     """
@@ -51,7 +51,7 @@ def credible_vertebrae(
     whole = without_fragments(sure, is_cut)
     row = most_credible(in_one_row(whole, grid, coarse))
     on_sacrum = bool(row) and is_on_sacrum(center_mm(row[-1], grid), voxels, grid)
-    others = off_the_row(whole, row, grid, coarse, on_sacrum)
+    others = [each for each in off_the_row(whole, row, grid, coarse, on_sacrum) if not is_cut(each)]
     return without_first_sacral(row, on_sacrum), others
 
 
