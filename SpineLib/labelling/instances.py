@@ -13,6 +13,9 @@ import numpy as np
 
 CENTERS_APART_MM = 9.0
 """Bodies of an adult's neck lie some 15 mm apart, of a small child's some 10 mm."""
+HALF_APART = 0.4
+"""Peaks nearer to each other than this, in edges of a cube as large as their vertebrae on average, are one vertebra,
+larger than the network knows; neighbors lie 0.7 and more apart."""
 VOTE_REACH_MM = 14.0
 """Votes that miss every center by more belong to no vertebra."""
 SMOOTH_MM = 3.0
@@ -48,6 +51,7 @@ def find_instances(
     centers = _centers(votes, shares, spacing_mm, shape)
     if not len(centers):
         return []
+    centers = _without_halves(centers, _owners(votes, centers, spacing_mm))
     owner = _owners(votes, centers, spacing_mm)
     pieces = [_without_strays(where, np.flatnonzero(owner == number)) for number in range(len(centers))]
     kept = [
@@ -96,6 +100,23 @@ def _owners(votes: np.ndarray, centers: np.ndarray, spacing_mm: float) -> np.nda
 
     distance, owner = cKDTree(centers).query(votes)
     return np.where(distance * spacing_mm <= VOTE_REACH_MM, owner, -1)
+
+
+def _without_halves(centers: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Centers `(m, 3)`, in voxels, with one in the middle of each two that share a vertebra. owner: of each voxel."""
+    sizes = np.bincount(owner[owner >= 0], minlength=len(centers)).astype(float)
+    while len(centers) > 1:
+        edges = np.cbrt((sizes[:, None] + sizes) / 2)
+        near = np.linalg.norm(centers[:, None] - centers, axis=2) / np.maximum(edges, 1e-9)
+        np.fill_diagonal(near, np.inf)
+        first, second = np.unravel_index(near.argmin(), near.shape)
+        if near[first, second] >= HALF_APART:
+            break
+        pair = [first, second]
+        centers[first] = np.average(centers[pair], axis=0, weights=sizes[pair])
+        sizes[first] = sizes[pair].sum()
+        centers, sizes = np.delete(centers, second, 0), np.delete(sizes, second)
+    return centers
 
 
 def _without_strays(where: np.ndarray, numbers: np.ndarray) -> np.ndarray:

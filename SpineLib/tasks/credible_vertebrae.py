@@ -22,6 +22,8 @@ UNSEEN_WEIGHT = 0.15
 LEAST_SEEN, WELL_SEEN = 0.05, 0.5
 """Share of a vertebra that the localizer, too, takes for spine. A row in which none has the least is no spine; what has
 more and yet lies off the row is told."""
+LEAST_BODY_SHARE = 0.2
+"""Bone without a body that lies off the row is a piece of one in it and is not told."""
 BETWEEN = np.linspace(0.2, 0.8, 25)
 """Places on the way from one center to another; its ends are the two vertebrae themselves."""
 FRAGMENT_SHARE = 0.35
@@ -51,7 +53,8 @@ def credible_vertebrae(
     whole = without_fragments(sure, is_cut)
     row = most_credible(in_one_row(whole, grid, coarse))
     on_sacrum = bool(row) and is_on_sacrum(center_mm(row[-1], grid), voxels, grid)
-    others = [each for each in off_the_row(whole, row, grid, coarse, on_sacrum) if not is_cut(each)]
+    bodies = [each for each in whole if _body_share(each, voxels) >= LEAST_BODY_SHARE]
+    others = [each for each in off_the_row(bodies, row, grid, coarse, on_sacrum) if not is_cut(each)]
     return without_first_sacral(row, on_sacrum), others
 
 
@@ -68,6 +71,12 @@ def off_the_row(
         and instance.center[2] > lowest
         and _seen_share(instance, grid, coarse) >= WELL_SEEN
     ]
+
+
+def _body_share(instance: "Instance", voxels: "VertebraVoxels") -> float:
+    from SpineLib.networks.ct_channels import PARTS
+
+    return float((voxels.parts[tuple(instance.where.T)] == PARTS.index("body")).mean())
 
 
 def is_doubtful_loner(row: "list[Instance]") -> bool:

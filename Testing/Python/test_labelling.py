@@ -54,6 +54,18 @@ def test_a_spinous_process_beside_the_next_body_belongs_to_its_own_vertebra() ->
     assert all(tuple(voxel) in owned for voxel in process)
 
 
+def test_a_large_vertebra_with_two_peaks_is_one_and_small_neighbors_as_near_are_two() -> None:
+    center, off = np.array([40.0, 40.0, 60.0]), np.array([0.0, 0.0, 3.5])
+    for sides, count in (((15, 12, 9), 1), ((5, 4, 2), 2)):
+        halves = [voxels_of(center + sign * np.array([0, 0, sides[2] + 0.5]), sides) for sign in (1, -1)]
+        votes = [np.tile(center + sign * off, (len(half), 1)) for half, sign in zip(halves, (1, -1), strict=True)]
+        where = np.concatenate(halves)
+        found = find_instances(where, np.concatenate(votes), np.full(len(where), 0.9), SPACING_MM, (80, 80, 120))
+        assert len(found) == count
+        assert sum(len(instance.where) for instance in found) == len(where)
+    assert np.linalg.norm(found[0].center - found[1].center) * SPACING_MM > 9
+
+
 def test_crumbs_and_stray_votes_are_no_vertebrae() -> None:
     where, votes, _ = row_of(3)
     crumb = voxels_of(np.array([5, 5, 150]), (1, 1, 1))
