@@ -25,6 +25,9 @@ def add(subparsers: Any) -> None:
     scans.add_argument("--spacing", type=float, nargs=3, metavar=("I", "J", "K"), help="voxel size in mm, as above")
     scans.add_argument("--level", metavar="LEVEL", help="vertebra in the middle, such as L2; drawn by default")
     scans.add_argument("--variant", metavar="KIND", help='"usual", "T13", "L6" or "four lumbar"; drawn by default')
+    scans.add_argument(
+        "--size", type=float, metavar="X", help="of the person, 1 for an adult of usual size; drawn by default"
+    )
     scans.add_argument("--fracture", metavar="KIND", help='"none" or a kind such as wedge; drawn by default')
     scans.add_argument("--workers", type=int, default=1, metavar="N", help="processes at work")
     scans.add_argument("--shapes", metavar="FILE", help="real shapes of vertebrae for a share of the CTs")
@@ -64,6 +67,7 @@ def make_scans(arguments: argparse.Namespace) -> int:
         spacing_mm=tuple(arguments.spacing) if arguments.spacing else None,
         level=arguments.level,
         variant=arguments.variant,
+        size=arguments.size,
         fracture=arguments.fracture,
         shapes=arguments.shapes,
         curves=arguments.curves,

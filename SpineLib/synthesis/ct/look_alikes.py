@@ -30,7 +30,11 @@ def sample_look_alike(size: Size, rng: np.random.Generator) -> LookAlike:
         return LookAlike(kind, np.zeros(3), 0.0, Deformation((front, front * 0.6, front * 0.1), False, 0.02))
     across = half * rng.uniform(-0.4, 0.4, 2)
     if kind == "hemangioma":
-        return LookAlike(kind, np.array([*across, rng.uniform(-3, 3)]), float(rng.uniform(5, 0.42 * size.height)))
+        return LookAlike(
+            kind,
+            np.array([*across, rng.uniform(-3, 3)]),
+            float(rng.uniform(min(5.0, 0.4 * size.height), 0.42 * size.height)),
+        )
     end = float(rng.choice([-1.0, 1.0])) * (size.height / 2 - 1)
     return LookAlike(kind, np.array([*across, end]), float(rng.uniform(2.5, 5.0)))
 

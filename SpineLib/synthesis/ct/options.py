@@ -28,10 +28,11 @@ class CtOptions:
 
     shape: voxels along (i, j, k); i runs to the left, j to the back, k upward before any tilt. spacing_mm: their
     distances. tilt_deg: how far the grid is turned about a random axis. level: the vertebra the middle of the grid is
-    near. variant: `usual`, `T13`, `L6` or `four lumbar`. fracture: its kind, or `none`. implants: rods and screws,
-    cement. randomized: random intensities per tissue instead of Hounsfield units. noise_hu: standard deviation.
-    shapes: a file made by `spine synth shapes`, of which a share of the persons have their vertebrae. curves: a `.npz`
-    file of points on real spines (see `real_curves`), as which a share of the persons are curved.
+    near. variant: `usual`, `T13`, `L6` or `four lumbar`. size: of the person, 1 for an adult of usual size. fracture:
+    its kind, or `none`. implants: rods and screws, cement. randomized: random intensities per tissue instead of
+    Hounsfield units. noise_hu: standard deviation. shapes: a file made by `spine synth shapes`, of which a share of the
+    persons have their vertebrae. curves: a `.npz` file of points on real spines (see `real_curves`), as which a share
+    of the persons are curved.
     """
 
     shape: tuple[int, int, int] | None = None
@@ -45,6 +46,7 @@ class CtOptions:
     noise_hu: float | None = None
     shapes: str | None = None
     curves: str | None = None
+    size: float | None = None
 
     def validate(self) -> None:
         """Raise InputError for a value that cannot be used."""
@@ -58,6 +60,8 @@ class CtOptions:
             raise InputError(f"Voxels of {self.spacing_mm} mm cannot be made.", "Ask for 0.3 to 8 mm.")
         if self.tilt_deg is not None and not 0 <= self.tilt_deg <= 45:
             raise InputError(f"A grid cannot be tilted by {self.tilt_deg} degrees.", "Ask for 0 to 45.")
+        if self.size is not None and not 0.5 <= self.size <= 1.4:
+            raise InputError(f"A person of {self.size} times the usual size cannot be made.", "Ask for 0.5 to 1.4.")
         if self.noise_hu is not None and not 0 <= self.noise_hu <= 500:
             raise InputError(f"Noise of {self.noise_hu} HU cannot be made.", "Ask for 0 to 500.")
         if self.shapes is not None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is scanned: the phantom's body with the vertebrae, fractures and implants that the seed draws."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -62,6 +62,7 @@ def sample_person(
     shape_rng, curve_rng = real_rng.spawn(2)
     variant = options.variant or str(rng.choice(list(VARIANT_SHARES), p=list(VARIANT_SHARES.values())))
     build = _sample_build(rng)
+    build = build if options.size is None else replace(build, scale=options.size)
     real = draw_tilts(load_curves(options.curves), curve_rng) if options.curves else None
     poses = build_poses(_sample_curve(rng, build.scale), rng, VARIANTS[variant], real)
     looks = draw_looks(load_shapes(options.shapes), poses, shape_rng) if options.shapes else {}
