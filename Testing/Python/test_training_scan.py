@@ -17,6 +17,7 @@ from SpineLib.training.scan.cases import UNKNOWN_LABEL, TrainingScan, shrunk
 from SpineLib.training.scan.config import is_scan_config, read_scan_config
 from SpineLib.training.scan.distractors import with_distractors
 from SpineLib.training.scan.intensity import altered
+from SpineLib.training.scan.loop import ScanTrainer
 from SpineLib.training.scan.patches import central_patch, cut, draw_patch, mirrored
 from SpineLib.training.scan.run import train
 from SpineLib.training.scan.schedules import S4, OneCycle
@@ -99,6 +100,19 @@ def test_patches_are_drawn_around_what_they_shall_show() -> None:
     shown = [draw_patch(small_scan(), (8, 8, 8), rng, 2).fractured.any() for _ in range(60)]
     anywhere = [draw_patch(small_scan(), (8, 8, 8), rng).fractured.any() for _ in range(60)]
     assert sum(shown) > 40 > sum(anywhere)
+
+
+def test_a_share_of_patches_shows_healthy_bone_as_often_as_there_is(tmp_path: Path) -> None:
+    config = replace(read_scan_config(CONFIGS / "ct_fracture.json"), patch=(4, 4, 4), steps=(1,))
+
+    def broken(share: float) -> int:
+        network, scan = torch.nn.Conv3d(1, 4, 1), small_scan()
+        own = replace(config, anywhere_share=share)
+        trainer = ScanTrainer(own, network, [scan], [], [scan], tmp_path, torch.device("cpu"))
+        rng = np.random.default_rng(0)
+        return sum(trainer._draw((4, 4, 4), rng).fractured.any() for _ in range(150))
+
+    assert broken(0.0) > 2 * broken(1.0) > 0
 
 
 def test_a_small_fracture_is_shown_as_often_as_a_large_one() -> None:

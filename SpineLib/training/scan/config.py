@@ -64,7 +64,8 @@ class ScanConfig:
     given by --data, which are added to the synthetic ones; they make `real_share` of the patches. start: id or folder
     of a model whose weights, where names and sizes agree, the network begins with. schedule: a line of
     `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they are. distractor_share: of patches with
-    bright lumps beside the spine. steps: of the optimizer in each cycle of its rate.
+    bright lumps beside the spine. anywhere_share: of patches around any structure instead of what the target shows, as
+    where most vertebrae are healthy. steps: of the optimizer in each cycle of its rate.
     metadata: fields of the bundle's metadata.json.
     """
 
@@ -80,6 +81,7 @@ class ScanConfig:
     smallest_patch: tuple[int, int, int] | None = None
     plain_share: float = 0.3
     distractor_share: float = 0.0
+    anywhere_share: float = 0.0
     start: str = ""
     dataset: str = ""
     real_share: float = 0.5

@@ -20,7 +20,7 @@ from SpineLib.training.scan.cases import TrainingScan
 from SpineLib.training.scan.config import ScanConfig
 from SpineLib.training.scan.distractors import with_distractors
 from SpineLib.training.scan.intensity import altered
-from SpineLib.training.scan.patches import Patch, central_patch, draw_patch
+from SpineLib.training.scan.patches import LABELS, Patch, central_patch, draw_patch
 from SpineLib.training.scan.schedules import SCHEDULES
 from SpineLib.training.scan.targets import TARGETS
 
@@ -84,7 +84,10 @@ class ScanTrainer:
     def _draw(self, size: tuple[int, ...], rng: np.random.Generator) -> Patch:
         scans = self.real if self.real and rng.random() < self.config.real_share else self.synthetic
         scan = scans[int(rng.integers(len(scans)))]
-        return draw_patch(scan, size, rng, self.target.shows)
+        shows = (
+            LABELS if self.config.anywhere_share and rng.random() < self.config.anywhere_share else self.target.shows
+        )
+        return draw_patch(scan, size, rng, shows)
 
     def _size(self, rng: np.random.Generator) -> tuple[int, ...]:
         """Scans show the whole trunk or a few centimeters of it; a network that sees them whole must know both."""

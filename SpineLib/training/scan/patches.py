@@ -8,8 +8,8 @@ import numpy as np
 from SpineLib.training.scan.cases import UNKNOWN_LABEL, TrainingScan
 
 AIR_HU = -1000
-FRACTURED = 2
-"""The plane of a scan's truth that tells where fractures are."""
+LABELS, FRACTURED = 0, 2
+"""The planes of a scan's truth that tell what is where and where fractures are."""
 NEAR_THE_SPINE = 0.9
 """Share of patches whose middle lies near what is to be found; the others may lie anywhere. Our choice."""
 
