@@ -4,11 +4,9 @@
 import numpy as np
 
 
-def fit(
-    marks: dict[str, np.ndarray], losses: np.ndarray, fractured: np.ndarray, strictness: float = 1.0
-) -> dict[str, float]:
-    """Weights of the marks (0..1, by name), of the lost height (0..1) and of not knowing it, and the intercept, by
-    penalized maximum likelihood.
+def fit(marks: np.ndarray, losses: np.ndarray, fractured: np.ndarray, strictness: float = 1.0) -> dict[str, float]:
+    """Weights of the mark (0..1), of the lost height (0..1) and of not knowing it, and the intercept, by penalized
+    maximum likelihood.
 
     marks, losses (nan where not measured), fractured (bool): one a vertebra. A lost height below 0 counts as 0, as in
     `tasks.ct_fracture`.
@@ -20,13 +18,12 @@ def fit(
     if truth.min() == truth.max():
         raise ValueError("vertebrae with and without a fracture are needed")
     unknown = np.isnan(losses)
-    lost = np.where(unknown, 0, np.maximum(losses, 0))
-    inputs = np.stack([*marks.values(), lost, unknown, np.ones_like(lost)], axis=1)
+    inputs = np.stack([marks, np.where(unknown, 0, np.maximum(losses, 0)), unknown, np.ones_like(marks)], axis=1)
 
     def cost(weights: np.ndarray) -> float:
         scores = inputs @ weights
-        return float(np.logaddexp(0, scores).sum() - truth @ scores + strictness * (weights[:-1] ** 2).sum() / 100)
+        return float(np.logaddexp(0, scores).sum() - truth @ scores + strictness * (weights[:3] ** 2).sum() / 100)
 
-    found = minimize(cost, np.array([*(3.0 for _ in marks), 5.0, 0.0, -3.0])).x
-    names = (*marks, "loss", "unknown", "intercept")
+    found = minimize(cost, np.array([5.0, 5.0, 0.0, -3.0])).x
+    names = ("mark", "loss", "unknown", "intercept")
     return {name: round(float(value), 3) for name, value in zip(names, found, strict=True)}

@@ -33,15 +33,9 @@ LEAST_FRACTURE_MM3 = 60.0
 """Smaller marks are left out."""
 LEAST_PROBABILITY = 0.3
 """In a vertebra that is most probably whole nothing is marked."""
-FOCUS_MM3 = 200.0
-"""A broken process has hardly more bone than this."""
-CALIBRATION = {"mark": 8.0, "focus": 0.0, "loss": 7.0, "unknown": 0.0, "intercept": -5.0, "threshold": 0.5}
-"""Logistic weights of the two marks (0..1), of the lost height (0..1) and of not knowing it, as in the neck; and the
+CALIBRATION = {"mark": 8.0, "loss": 7.0, "unknown": 0.0, "intercept": -5.0, "threshold": 0.5}
+"""Logistic weights of the mark (0..1), of the lost height (0..1) and of not knowing it, as in the neck; and the
 network's answer from which on bone counts as fractured. They serve where the model brings none of its own."""
-MARKS = {
-    "mark": "square root of the vertebra's mean probability of fractured bone",
-    "focus": f"mean probability of fractured bone where it is highest, in {FOCUS_MM3:.0f} mm3 of the vertebra",
-}
 
 
 def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent) -> SpineResult:
@@ -78,7 +72,7 @@ def mark_fractures(
     model: ScanModel,
     progress: Progress = silent,
 ) -> tuple[tuple[Vertebra, ...], tuple[Measurement, ...]]:
-    """The vertebrae with their fractures, and how strongly the network marks each (`fracture_mark`, see `MARKS`)."""
+    """The vertebrae with their fractures, and how strongly the network marks each (`fracture_mark`, 0..1)."""
     from SpineLib.inference.scan_networks import find_fractures
 
     # Bone that ends where the scan does would look broken beside what stands for what was not scanned.
@@ -87,21 +81,22 @@ def mark_fractures(
     values = without_padding(scan.on(grid), scan, grid, masks, 2 * MARGIN_MM)
     found = find_fractures(model.network, values, wanted, model.window, model.device, progress, model.change)
     calibration = {**CALIBRATION, **model.bundle.metadata.get("calibration", {})}
-    marked, told = [], []
+    marked, marks = [], []
     for each, mask in zip(vertebrae, masks, strict=True):
         shares = found[mask.window].astype(np.float32) * mask.box
-        marks = marks_of(shares[mask.box], grid.spacing_mm**3)
-        told += [Measurement(f"fracture_{name}", marks[name], "", (each.level,), how) for name, how in MARKS.items()]
+        mark = mark_of(shares[mask.box])
+        method = "square root of the vertebra's mean probability of fractured bone"
+        marks.append(Measurement("fracture_mark", mark, "", (each.level,), method))
         sure = Mask(shares >= calibration["threshold"], mask.origin, grid.shape)
-        marked.append(replace(each, fracture=_fracture(scan, each, sure, marks, grid, measurements, calibration)))
-    return tuple(marked), tuple(told)
+        marked.append(replace(each, fracture=_fracture(scan, each, sure, mark, grid, measurements, calibration)))
+    return tuple(marked), tuple(marks)
 
 
 def _fracture(
     scan: ScanImage,
     vertebra: Vertebra,
     sure: Mask,
-    marks: dict[str, float],
+    mark: float,
     grid: "ScanGrid",
     measurements: tuple[Measurement, ...],
     calibration: dict[str, float],
@@ -110,28 +105,23 @@ def _fracture(
     from SpineLib.inference.scan_grid import mask_on
 
     grade, kind, loss = _grade(vertebra.level, measurements)
-    probability = probability_of(marks, loss, calibration)
+    probability = probability_of(mark, loss, calibration)
     if probability < LEAST_PROBABILITY or sure.box.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
         sure = Mask.empty(grid.shape)
     mask = mask_on(scan.image, sure, grid).within(vertebra.mask)
     return Fracture(mask, round(probability, 4), grade, kind)
 
 
-def marks_of(shares: np.ndarray, voxel_mm3: float) -> dict[str, float]:
-    """How strongly a vertebra is marked, by each of `MARKS`, 0..1. shares: probability of fractured bone in each of its
-    voxels, `(n,)`. A body that burst raises its mean; a broken process is lost in that and counts by itself."""
-    if not len(shares):
-        return dict.fromkeys(MARKS, 0.0)
-    some = min(max(1, round(FOCUS_MM3 / voxel_mm3)), len(shares))
-    highest = np.partition(shares, len(shares) - some)[-some:]
-    return {"mark": float(np.sqrt(shares.mean())), "focus": float(highest.mean())}
+def mark_of(shares: np.ndarray) -> float:
+    """How strongly a vertebra is marked, 0..1, by its voxels' probabilities of fractured bone, `(n,)`: the root of
+    their mean, because a small share of broken bone says much already."""
+    return float(np.sqrt(shares.mean())) if len(shares) else 0.0
 
 
-def probability_of(marks: dict[str, float], loss: float | None, calibration: dict[str, float]) -> float:
-    """Logistic probability that a vertebra is fractured. marks: by `MARKS`. loss: None where the heights could not be
-    measured."""
+def probability_of(mark: float, loss: float | None, calibration: dict[str, float]) -> float:
+    """Logistic probability that a vertebra is fractured. loss: None where the heights could not be measured."""
     lost = calibration["unknown"] if loss is None else calibration["loss"] * max(loss, 0.0)
-    score = calibration["intercept"] + lost + sum(calibration[name] * value for name, value in marks.items())
+    score = calibration["intercept"] + calibration["mark"] * mark + lost
     return float(1 / (1 + np.exp(-score)))
 
 

@@ -29,7 +29,6 @@ from SpineLib.evaluation.scan_study import VertebraScore, score_scan, summary, w
 from SpineLib.synthesis.ct.case import make_case
 from SpineLib.synthesis.ct.options import CtOptions
 from SpineLib.synthesis.run import case_seed
-from SpineLib.tasks.ct_fracture import MARKS
 from SpineLib.tasks.options import SegmentOptions
 
 TEST_SEED, CALIBRATION_SEED = 9_000_000, 8_000_000
@@ -38,11 +37,11 @@ TEST_SEED, CALIBRATION_SEED = 9_000_000, 8_000_000
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one scan. signs: of its vertebrae, see `signs_of`; extra: vertebrae where none is."""
+    """What became of one scan. pairs: of its vertebrae, see `marks_and_losses`; extra: vertebrae where none is."""
 
     told: str
     scores: list[VertebraScore]
-    signs: list[tuple[float, ...]]
+    pairs: list[tuple[float, float, bool]]
     extra: int
 
 
@@ -62,10 +61,10 @@ def main() -> None:
     (asked.output / "study.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(table, indent=2))
     if asked.calibrate:
-        signs = np.array([row for each in outcomes for row in each.signs])
-        np.savetxt(asked.output / "signs.csv", signs, "%.4f", ",", header=",".join((*MARKS, "loss", "fractured")))
-        marks = dict(zip(MARKS, signs.T, strict=False))
-        print(json.dumps({"calibration": fit(marks, signs[:, -2], signs[:, -1] > 0)}))
+        pairs = [pair for each in outcomes for pair in each.pairs]
+        marks, losses, fractured = (np.array(each) for each in zip(*pairs, strict=True))
+        np.savetxt(asked.output / "pairs.csv", np.stack([marks, losses, fractured], 1), "%.4f", ",")
+        print(json.dumps({"calibration": fit(marks, losses, fractured)}))
 
 
 def study(asked: argparse.Namespace, number: int) -> Outcome:
@@ -85,19 +84,18 @@ def study(asked: argparse.Namespace, number: int) -> Outcome:
         f"{number}: {case.voxels.shape}, {seconds:.1f} s, {named:.0f} of {len(whole)} named, "
         f"least Dice {least:.3f}, {extra} where none is"
     )
-    return Outcome(line, found, signs_of(result, found), extra)
+    return Outcome(line, found, marks_and_losses(result, found), extra)
 
 
-def signs_of(result: SpineResult, scores: list[VertebraScore]) -> list[tuple[float, ...]]:
-    """Of every complete vertebra: how strongly it is marked, by each of `MARKS`, how much height it lost (nan where
-    that was not measured), whether it is fractured."""
+def marks_and_losses(result: SpineResult, scores: list[VertebraScore]) -> list[tuple[float, float, bool]]:
+    """Of every complete vertebra: how strongly it is marked, how much height it lost (nan where that was not measured),
+    whether it is fractured."""
     values = {(each.name, each.levels[0]): each.value for each in result.measurements if len(each.levels) == 1}
     found = []
     for score in scores:
-        marks = [values.get((f"fracture_{name}", score.found_level)) for name in MARKS]
-        if score.complete and None not in marks:
-            loss = values.get(("height_loss", score.found_level), float("nan"))
-            found.append((*marks, loss, float(score.fractured > 0)))
+        mark = values.get(("fracture_mark", score.found_level))
+        if mark is not None and score.complete:
+            found.append((mark, values.get(("height_loss", score.found_level), float("nan")), score.fractured > 0))
     return found
 
 
