@@ -64,7 +64,8 @@ def find_padding(voxels: np.ndarray, scale: float = 1.0, shift: float = 0.0) -> 
 
 def _flat_blocks(alike: np.ndarray) -> np.ndarray:
     """What of `alike` (bool) is part of a flat block."""
-    return np.any([ndimage.grey_opening(alike.astype(np.uint8), size) for size in BLOCKS], axis=0)
+    whole = [ndimage.maximum_filter(ndimage.minimum_filter(alike, size), size) for size in BLOCKS]
+    return np.any(whole, axis=0)
 
 
 def _first_value(voxels: np.ndarray) -> float | None:

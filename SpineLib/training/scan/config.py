@@ -12,6 +12,8 @@ from SpineLib.core.errors import InputError
 from SpineLib.synthesis.ct.options import CtOptions
 
 KIND = "scan"
+REAL_SPINES = ("shapes", "curves")
+"""Options of `CtOptions` that are files, given by the command line."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from SpineLib.models.bundle import write_bundle
 from SpineLib.networks.factory import build_network
 from SpineLib.training.curve_picture import draw_curves
 from SpineLib.training.scan.cases import TrainingScan, read_case, synthetic_scans
-from SpineLib.training.scan.config import ScanConfig, read_scan_config
+from SpineLib.training.scan.config import REAL_SPINES, ScanConfig, read_scan_config
 from SpineLib.training.scan.loop import CURVES, ScanTrainer
 from SpineLib.training.scan.texts import bundle_metadata, model_card
 
@@ -126,12 +126,14 @@ def _write(
 ) -> None:
     notes = [json.loads(line) for line in (output / CURVES).read_text(encoding="utf-8").splitlines()]
     metadata: dict[str, Any] = bundle_metadata(config, real, notes[-1])
-    data = f" --data {config.dataset}" if real else ""
+    options = metadata["training_data"]["synthetic"]["options"]
+    given = {"data": config.dataset if real else None, **{name: options.get(name) for name in REAL_SPINES}}
+    told = "".join(f" --{name} {value}" for name, value in given.items() if value)
     files: dict[str, str | bytes | Path] = {
         "LICENSE": f"{metadata['license']}\n{metadata.get('license_note', '')}".strip() + "\n",
         "docs/README.md": model_card(metadata),
         "training/config.json": config_path,
-        "training/command.txt": f"spine train config.json{data} -o OUTPUT\n",
+        "training/command.txt": f"spine train config.json{told} -o OUTPUT\n",
         "training/environment.json": json.dumps({"torch": torch.__version__}, indent=2) + "\n",
         f"training/{CURVES}": output / CURVES,
         f"training/{PICTURE}": output / PICTURE,

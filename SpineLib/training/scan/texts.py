@@ -8,7 +8,7 @@ from typing import Any
 from SpineLib import __version__
 from SpineLib.core.result import DISCLAIMER
 from SpineLib.networks.ct_channels import FRACTURE_CLASSES, LEVELS, PARTS, REGIONS
-from SpineLib.training.scan.config import ScanConfig, SyntheticSet
+from SpineLib.training.scan.config import REAL_SPINES, ScanConfig, SyntheticSet
 from SpineLib.training.scan.targets import TARGETS
 
 CHANNELS = {
@@ -66,7 +66,7 @@ def _told(synthetic: SyntheticSet) -> dict[str, Any]:
     """What the bundle says of the synthetic cases: of files their names, where they lay is nobody's business."""
     told = asdict(synthetic)
     told["options"] = {
-        name: Path(value).name if name in ("shapes", "curves") else value for name, value in told["options"].items()
+        name: Path(value).name if name in REAL_SPINES else value for name, value in told["options"].items()
     }
     return told
 
