@@ -87,8 +87,9 @@ def _read_weights(path: Path) -> dict[str, "torch.Tensor"]:
 
     try:
         if path.suffix == ".safetensors":
-            return _unpacked(load_file(path), path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"The weights {path.name} hold more than numbers and were refused.", "Do not trust this file."
@@ -97,10 +98,6 @@ def _read_weights(path: Path) -> dict[str, "torch.Tensor"]:
         raise ModelError(f"The weights {path.name} cannot be read.", "Get the model again.") from error
     if not isinstance(state, dict) or not all(isinstance(values, torch.Tensor) for values in state.values()):
         raise ModelError(f"The weights {path.name} are not a table of tensors.", "Get the model again.")
-    return _unpacked(state, path)
-
-
-def _unpacked(state: dict[str, "torch.Tensor"], path: Path) -> dict[str, "torch.Tensor"]:
     try:
         return unpacked(state)
     except ValueError as error:
