@@ -7,7 +7,7 @@ import numpy as np
 
 from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM
 from SpineLib.core.box import corners
-from SpineLib.synthesis.ct.broken import Break, plane_of
+from SpineLib.synthesis.ct.broken import Piece
 from SpineLib.synthesis.ct.discs import paint_discs
 from SpineLib.synthesis.ct.fractures import Fracture
 from SpineLib.synthesis.ct.grid import Canvas, Grain, Window, slabs, within
@@ -23,8 +23,6 @@ ARCH_DENSER = np.float32(1.5)
 """Spongy bone of the arch as a multiple of the body's."""
 ROUGH_MM = 0.35
 """How uneven the processes are."""
-NEAR_BREAK_MM = 3.0
-"""How far before a break in a process bone counts as fractured, as all beyond it does; our choice."""
 FAR = np.float32(1e3)
 
 
@@ -123,7 +121,7 @@ def _paint_vertebra(
         part = Bone(*(getattr(bone, each.name)[within(own, window)] for each in fields(Bone)))
         _add_body(part, vertebra, canvas.grid.coordinates(own, pose.rotation, pose.center), rough.on(own), values)
     if vertebra.fracture is not None and vertebra.fracture.process is not None:
-        bone.fractured |= _broken_off(canvas, vertebra, vertebra.fracture.process, window) & ~bone.is_body
+        bone.fractured |= _broken_off(canvas, vertebra, window) & ~bone.is_body
     bone.spongy *= 1 + np.float32(0.14) * grain.on(window) + np.float32(0.1) * fine.on(window)
     _fill(canvas, window, bone.outer, bone.inner, bone.shell, bone.spongy)
     labels = canvas.labels[window]
@@ -200,8 +198,13 @@ def _break_body(
     bone.fractured &= bone.is_body
 
 
-def _broken_off(canvas: Canvas, vertebra: Vertebra, cause: Break, window: Window) -> np.ndarray:
-    """What lies beyond the break in a process, and the bone before it that faces the break."""
-    place = canvas.grid.coordinates(window, vertebra.pose.rotation, vertebra.pose.center)
-    along = sum(np.float32(part) * axis for part, axis in zip(cause.normal, place, strict=True))
-    return along > np.float32(plane_of(cause, vertebra.pose.size, vertebra.parts) - NEAR_BREAK_MM)
+def _broken_off(canvas: Canvas, vertebra: Vertebra, window: Window) -> np.ndarray:
+    """The broken end of a process, and the bone before the break that faces it."""
+    found = np.zeros([part.stop - part.start for part in window], bool)
+    for part in vertebra.parts.values():
+        placed = part.within(vertebra.pose.rotation, vertebra.pose.center)
+        own = canvas.grid.window(placed.corners, canvas.edge_mm)
+        if isinstance(placed.solid, Piece) and own is not None:
+            place = canvas.grid.coordinates(own, placed.rotation, placed.center)
+            found[within(own, window)] |= placed.solid.is_fractured(*place)
+    return found

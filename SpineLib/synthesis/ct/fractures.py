@@ -103,8 +103,10 @@ def sample_fracture(pose: Pose, kind: str, rng: np.random.Generator) -> Fracture
         return Fracture(level, kind, process=sample_break(kind, rng))
     if kind == "split":
         turn = rng.normal(0, 0.5)
-        upright = Gap(np.array([np.cos(turn), np.sin(turn), rng.normal(0, 0.15)]), rng.normal(0, 4), rng.uniform(1, 3))
-        return Fracture(level, kind, gaps=(upright,))
+        normal = np.array([np.cos(turn), np.sin(turn), rng.normal(0, 0.15)])
+        # Through the middle third of the body, not along its edge.
+        offset = float(np.clip(rng.normal(0, size.upper_width / 10), -size.upper_width / 6, size.upper_width / 6))
+        return Fracture(level, kind, gaps=(Gap(normal, offset, rng.uniform(1.5, 4)),))
     loss = float(rng.uniform(*LOSSES[int(rng.choice([1, 2, 3], p=[0.25, 0.45, 0.3]))]))
     packed = float(rng.uniform(60, 260)) if rng.random() < 0.7 else 0.0
     bulge = 0.35 * loss
