@@ -5,9 +5,9 @@ A reading assigns consecutive levels of one kind of spine (the usual one, one wi
 vertebrae) to the vertebrae from the head downward; where two lie too far apart, it may leave levels out between them.
 Readings are weighed by what each vertebra looks like to the localizer, by how common that kind of spine is and by the
 sacrum below. The localizer may be one level off for the whole field, so each reading is weighed for that, too; ribs,
-which another network sees, and the sacrum tell. Sums over all readings (forward and backward) give every vertebra's
-probability of every level. Our own design; the frequencies of variants are our choice, of the order of those in Carrino
-et al., Radiology 2011.
+which another network sees, and the sacrum tell, and so does the atlas, which has no body. Sums over all readings
+(forward and backward) give every vertebra's probability of every level. Our own design; the frequencies of variants
+are our choice, of the order of those in Carrino et al., Radiology 2011.
 """
 
 from collections.abc import Sequence
@@ -40,6 +40,10 @@ LEAST = 0.003
 """No level is ruled out by its looks alone."""
 REGION_LEAST = 0.003
 """As above, of the region that a vertebra looks like from near."""
+LEAST_BODY = 0.1
+"""Of an atlas less than this share is taken for a body, of any other vertebra a quarter and more."""
+BODY_MISSED = 0.03
+"""Probability that no body is seen in another vertebra than the atlas, or one in the atlas."""
 GAP = 1.55
 """From this many usual distances on a vertebra may be missing between two."""
 GAP_SPREAD = 0.15
@@ -68,22 +72,24 @@ class Name:
 @dataclass(frozen=True)
 class Looks:
     """What a vertebra looks like: from afar, `(levels,)`, like each of `LEVELS`; from near, `(3,)`, like each of
-    `REGIONS`. Both with sum 1, even where nothing was seen."""
+    `REGIONS`. Both with sum 1, even where nothing was seen. body: which share of it is body; None where the scan cuts
+    it."""
 
     levels: np.ndarray
     regions: np.ndarray
+    body: float | None = None
 
 
-def looks_of(shares: np.ndarray, regions: np.ndarray) -> Looks:
+def looks_of(shares: np.ndarray, regions: np.ndarray, body: float | None = None) -> Looks:
     """shares: `(n, levels)`, the localizer's probabilities at the vertebra's voxels; regions: `(m, 3)`, those by the
-    vertebra network. Voxels are averaged, not multiplied: they all err alike.
+    vertebra network. Voxels are averaged, not multiplied: they all err alike. body: as in `Looks`.
     """
     afar, near = np.full(len(LEVELS), 1 / len(LEVELS)), np.full(len(REGIONS), 1 / len(REGIONS))
     if len(shares):
         afar = shares[:, [LOCALIZED.index(level) for level in LEVELS]].mean(axis=0, dtype=np.float64)
     if len(regions):
         near = regions.mean(axis=0, dtype=np.float64)
-    return Looks(afar / max(afar.sum(), 1e-9), near)
+    return Looks(afar / max(afar.sum(), 1e-9), near, body)
 
 
 def name_vertebrae(looks: Sequence[Looks], centers_mm: np.ndarray, on_sacrum: bool) -> list[Name]:
@@ -132,6 +138,10 @@ def _evidence(looks: Sequence[Looks], levels: tuple[str, ...], shift: int, on_sa
     afar = np.pad([each.levels[places] for each in looks], ((0, 0), (1, 1)))[:, 1 + shift : 1 + shift + len(levels)]
     near = np.stack([each.regions[regions] for each in looks])
     evidence = (afar + LEAST) ** TRUST * (near + REGION_LEAST)
+    for row, each in zip(evidence, looks, strict=True):
+        if each.body is not None:
+            is_atlas = np.array(levels) == "C1"
+            row[is_atlas != (each.body < LEAST_BODY)] *= BODY_MISSED
     if on_sacrum:
         evidence[-1, :-1] *= OFF_THE_SACRUM
     return evidence

@@ -20,6 +20,8 @@ from SpineLib.tasks.scan_image import ScanImage
 from SpineLib.tasks.scan_model import ScanModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from SpineLib.inference.scan_grid import ScanGrid
     from SpineLib.inference.scan_networks import CoarseLevels, VertebraVoxels
     from SpineLib.labelling.instances import Instance
@@ -113,7 +115,7 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
         voxels = voxels.joined(look(more), more)
         seen |= more
         found, others = credible_vertebrae(voxels, grid, coarse, is_cut)
-    names = _names(found, voxels, grid, coarse)
+    names = _names(found, voxels, grid, coarse, is_cut)
     found, names = without_dwarfs(found, names, is_cut, grid.spacing_mm)
     if is_doubtful_loner(found):
         return FineSpine(grid, voxels, [], [])
@@ -146,22 +148,30 @@ def _fine_grid(coarse: CoarseSpine, spacing_mm: float) -> "ScanGrid":
 
 
 def _names(
-    instances: "list[Instance]", voxels: "VertebraVoxels", grid: "ScanGrid", coarse: CoarseSpine
+    instances: "list[Instance]",
+    voxels: "VertebraVoxels",
+    grid: "ScanGrid",
+    coarse: CoarseSpine,
+    is_cut: "Callable[[Instance], bool]",
 ) -> "list[Name]":
     from SpineLib.labelling.naming import name_vertebrae
 
     if not instances:
         return []
-    looks = [_looks(instance, voxels, grid, coarse) for instance in instances]
+    looks = [_looks(each, voxels, grid, coarse, is_cut(each)) for each in instances]
     centers = grid.points(np.array([instance.center for instance in instances]))
     return name_vertebrae(looks, centers, is_on_sacrum(centers[-1], voxels, grid))
 
 
-def _looks(instance: "Instance", voxels: "VertebraVoxels", grid: "ScanGrid", coarse: CoarseSpine) -> "Looks":
+def _looks(
+    instance: "Instance", voxels: "VertebraVoxels", grid: "ScanGrid", coarse: CoarseSpine, is_cut: bool
+) -> "Looks":
     from SpineLib.labelling.naming import looks_of
+    from SpineLib.networks.ct_channels import PARTS
 
     numbers = coarse.levels.numbers[coarse_places(instance, grid, coarse)]
-    return looks_of(coarse.levels.shares[numbers[numbers >= 0]], voxels.regions[instance.numbers])
+    body = None if is_cut else float((voxels.parts[tuple(instance.where.T)] == PARTS.index("body")).mean())
+    return looks_of(coarse.levels.shares[numbers[numbers >= 0]], voxels.regions[instance.numbers], body)
 
 
 def connected(spine: np.ndarray, spacing_mm: float) -> np.ndarray:

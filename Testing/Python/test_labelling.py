@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """From voxels to vertebrae and from vertebrae to names."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -192,10 +194,32 @@ def looking_like(levels: list[str], shift: int = 0) -> list[Looks]:
     for level in levels:
         shares, regions = np.zeros(len(LEVELS)), np.full(len(REGIONS), 0.0025)
         place = LEVELS.index(level) + shift
-        shares[place - 1 : place + 2] = 0.05, 0.9, 0.05
+        shares[max(place - 1, 0) : place + 2] = (0.05, 0.9, 0.05)[max(1 - place, 0) :]
         regions[REGIONS.index(level[0])] = 0.995
         rows.append(looks_of(shares[None], regions[None]))
     return rows
+
+
+def test_the_vertebra_without_a_body_is_the_atlas() -> None:
+    """The localizer takes the first five vertebrae for those one level lower; only the atlas tells."""
+    levels = USUAL[:5]
+    off = looking_like(levels, shift=1)
+    assert [name.level for name in name_vertebrae(off, line(5), False)] == USUAL[1:6]
+    bodies = (0.0, 0.3, 0.3, 0.3, None)
+    told = [replace(looks, body=body) for looks, body in zip(off, bodies, strict=True)]
+    assert [name.level for name in name_vertebrae(told, line(5), False)] == levels
+
+
+def test_an_axis_with_a_body_is_not_taken_for_the_atlas() -> None:
+    levels = USUAL[1:6]
+    told = [replace(looks, body=0.3) for looks in looking_like(levels, shift=-1)]
+    assert [name.level for name in name_vertebrae(told, line(5), False)] == levels
+
+
+@pytest.mark.parametrize("bodies", [(0.0, 0.3), (0.3, 0.0)])
+def test_a_body_that_metal_hides_makes_no_atlas(bodies: tuple[float, float]) -> None:
+    told = [replace(looks, body=body) for looks, body in zip(looking_like(["L2", "L3"]), bodies, strict=True)]
+    assert [name.level for name in name_vertebrae(told, line(2), False)] == ["L2", "L3"]
 
 
 @pytest.mark.parametrize("levels", [["L2", "L3", "L4"], USUAL[9:16], USUAL[2:6]], ids=["loin", "chest", "neck"])
