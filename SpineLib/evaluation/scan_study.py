@@ -179,12 +179,14 @@ def _fracture(
 ) -> dict[str, float]:
     if grades is None:
         return {}
-    told: dict[str, float] = {"fractured": float(code in grades), "grade": float(grades.get(code, 0))}
+    # What is broken may lie beyond the scan.
+    is_seen = fractured is None or bool((fractured & there).any())
+    told: dict[str, float] = {"fractured": float(code in grades and is_seen), "grade": float(grades.get(code, 0))}
     if vertebra is None or vertebra.fracture is None:
         return told
     told["probability"] = vertebra.fracture.probability
     if vertebra.fracture.genant_grade is not None:
         told["found_grade"] = float(vertebra.fracture.genant_grade)
-    if code in grades and fractured is not None and (fractured & there).any():
+    if code in grades and fractured is not None and is_seen:
         told["fracture_dice"] = dice(vertebra.fracture.mask.to_array(), (fractured > 0) & there)
     return told

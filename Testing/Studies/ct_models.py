@@ -2,11 +2,13 @@
 """The CT tasks on synthetic scans that no model was trained on.
 
     python Testing/Studies/ct_models.py -n 40 --task fracture -o runs/ct-study [--model FOLDER] [--calibrate]
+    python Testing/Studies/ct_models.py -n 98 --task fracture --every-kind -o runs/fracture-study
 
 Writes `scores.csv` and `study.json` and prints the table. With --calibrate other scans are used, and the logistic
-weights are printed that belong into the model's metadata as "calibration". Every scan is drawn whole from its seed:
-spacing, field of view, tilt and fractures as `spine synth ct` makes them. Scores on synthetic scans say little about
-real ones.
+weights are printed that belong into the model's metadata as "calibration". With --every-kind all scans have a fracture,
+of each kind as many, and the table tells them apart; such scans say nothing about how common fractures are. Every scan
+is drawn whole from its seed: spacing, field of view, tilt and fractures as `spine synth ct` makes them. Scores on
+synthetic scans say little about real ones.
 """
 
 import argparse
@@ -27,19 +29,22 @@ from SpineLib.core.volume import Volume
 from SpineLib.evaluation.calibration import fit
 from SpineLib.evaluation.scan_study import VertebraScore, score_scan, summary, write_scores
 from SpineLib.synthesis.ct.case import make_case
+from SpineLib.synthesis.ct.fractures import KINDS
 from SpineLib.synthesis.ct.options import CtOptions
 from SpineLib.synthesis.run import case_seed
 from SpineLib.tasks.options import SegmentOptions
 
-TEST_SEED, CALIBRATION_SEED = 9_000_000, 8_000_000
+TEST_SEED, CALIBRATION_SEED, KINDS_SEED = 9_000_000, 8_000_000, 9_500_000
 """Far from the seeds that the models were trained and validated on."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one scan. pairs: of its vertebrae, see `marks_and_losses`; extra: vertebrae where none is."""
+    """What became of one scan. kind: of the fracture that was asked for; pairs: of its vertebrae, see
+    `marks_and_losses`; extra: vertebrae where none is."""
 
     told: str
+    kind: str | None
     scores: list[VertebraScore]
     pairs: list[tuple[float, float, bool]]
     extra: int
@@ -58,6 +63,8 @@ def main() -> None:
     scores = [score for each in outcomes for score in each.scores]
     write_scores(scores, asked.output / "scores.csv")
     table = summary(scores, sum(each.extra for each in outcomes), asked.count)
+    if asked.every_kind:
+        table["kinds"] = {kind: of_kind([each for each in outcomes if each.kind == kind]) for kind in KINDS}
     (asked.output / "study.json").write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(table, indent=2))
     if asked.calibrate:
@@ -69,8 +76,9 @@ def main() -> None:
 
 def study(asked: argparse.Namespace, number: int) -> Outcome:
     """Draw a scan, run the task on it and score what was found."""
-    seed = CALIBRATION_SEED if asked.calibrate else TEST_SEED
-    case = make_case(case_seed(seed, number), CtOptions(randomized=False))
+    kind = KINDS[(number - 1) % len(KINDS)] if asked.every_kind else None
+    seed = CALIBRATION_SEED if asked.calibrate else KINDS_SEED if asked.every_kind else TEST_SEED
+    case = make_case(case_seed(seed, number), CtOptions(randomized=False, fracture=kind))
     start = time.monotonic()
     result = tasks.run(asked.task, Volume(case.voxels, case.affine, "ct"), SegmentOptions(model=asked.model))
     seconds = time.monotonic() - start
@@ -84,7 +92,15 @@ def study(asked: argparse.Namespace, number: int) -> Outcome:
         f"{number}: {case.voxels.shape}, {seconds:.1f} s, {named:.0f} of {len(whole)} named, "
         f"least Dice {least:.3f}, {extra} where none is"
     )
-    return Outcome(line, found, marks_and_losses(result, found), extra)
+    return Outcome(line, kind, found, marks_and_losses(result, found), extra)
+
+
+def of_kind(outcomes: list[Outcome]) -> dict[str, float]:
+    """How many fractures there are, how many were found at 50 %, and the mean Dice of their marks."""
+    broken = [score for each in outcomes for score in each.scores if score.complete and score.fractured > 0]
+    dice = [score.fracture_dice for score in broken]
+    found = sum(score.probability >= 0.5 for score in broken)
+    return {"fractured": len(broken), "found": found, "dice": float(np.nanmean(dice)) if dice else float("nan")}
 
 
 def marks_and_losses(result: SpineResult, scores: list[VertebraScore]) -> list[tuple[float, float, bool]]:
@@ -105,7 +121,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--task", choices=["ct", "fracture"], default="ct")
     parser.add_argument("--model", help="id or folder; default: the shipped one")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="scans at a time")
-    parser.add_argument("--calibrate", action="store_true")
+    scans = parser.add_mutually_exclusive_group()
+    scans.add_argument("--calibrate", action="store_true")
+    scans.add_argument("--every-kind", action="store_true")
     parser.add_argument("-o", "--output", type=Path, required=True)
     return parser.parse_args()
 

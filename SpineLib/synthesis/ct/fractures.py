@@ -100,7 +100,7 @@ def sample_fracture(pose: Pose, kind: str, rng: np.random.Generator) -> Fracture
     """A fracture of one kind, of any grade where the kind has grades."""
     level, size = pose.level, pose.size
     if kind in PART_OF:
-        return Fracture(level, kind, process=sample_break(kind, rng))
+        return Fracture(level, kind, process=sample_break(kind, size, rng))
     if kind == "split":
         turn = rng.normal(0, 0.5)
         normal = np.array([np.cos(turn), np.sin(turn), rng.normal(0, 0.15)])
