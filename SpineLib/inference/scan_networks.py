@@ -23,6 +23,9 @@ from SpineLib.networks.ct_channels import (
 )
 
 OVERLAP = 0.25
+SACRUM, LEAST_SACRUM = PARTS.index("sacrum"), 0.15
+"""Where nothing is more probable than the sacrum, but the sacrum is so probable, it is taken to be there: synthetic
+sacra are less varied than real ones, so the network is less sure of those."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,7 @@ def find_vertebrae(
             shares = answer[: len(PARTS)].softmax(0)
             bone = torch.stack([shares[1] + shares[2], shares[1]])
             best = shares.argmax(0)
+            best[(best == 0) & (shares[SACRUM] > LEAST_SACRUM)] = SACRUM
             parts[places] = best.cpu().numpy()
             solid[(slice(None), *places)] = (bone * 255).to(torch.uint8).cpu().numpy()
             inside = (best == 1) | (best == 2)

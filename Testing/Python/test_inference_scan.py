@@ -12,8 +12,10 @@ from SpineLib.core.progress import silent
 from SpineLib.inference.attempts import carry_out
 from SpineLib.inference.device import select
 from SpineLib.inference.scan_grid import grid_around, grid_over, mask_on, resampled
+from SpineLib.inference.scan_networks import find_vertebrae
 from SpineLib.inference.windows import plan, run
 from SpineLib.io.itk import image_of
+from SpineLib.networks.ct_channels import PARTS, VERTEBRA_CHANNELS
 
 CPU = select("cpu", "fp32")
 ODD_PLACES = {
@@ -236,3 +238,31 @@ def test_a_grid_within_another_keeps_to_it_and_takes_its_values() -> None:
     heights = coordinates(whole.shape, whole.affine)[..., 2]
     nearest = whole.values_on(part, heights)
     assert np.abs(nearest - coordinates(part.shape, part.affine)[..., 2]).max() <= 2.5 + 1e-6
+
+
+class Sure(torch.nn.Module):
+    """Everywhere of the same mind."""
+
+    def __init__(self, **shares: float) -> None:
+        super().__init__()
+        given = torch.tensor([shares.get(part or "nothing", 1e-4) for part in PARTS])
+        self.answer = torch.cat([given.log(), torch.zeros(VERTEBRA_CHANNELS - len(PARTS))])
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.answer.view(1, -1, 1, 1, 1).expand(len(image), -1, *image.shape[2:]).contiguous()
+
+
+@pytest.mark.parametrize(
+    ("shares", "part"),
+    [
+        ({"nothing": 0.8, "sacrum": 0.2}, "sacrum"),
+        ({"nothing": 0.9, "sacrum": 0.1}, ""),
+        ({"body": 0.7, "sacrum": 0.3}, "body"),
+        ({"nothing": 0.6, "posterior": 0.4}, ""),
+    ],
+)
+def test_an_unsure_sacrum_is_one_where_nothing_else_would_be(shares: dict[str, float], part: str) -> None:
+    wanted = np.ones((16, 16, 16), bool)
+    network, image = Sure(**shares), np.zeros(wanted.shape, np.float32)
+    found = find_vertebrae(network, image, wanted, 1.5, (16, 16, 16), CPU, silent, lambda _: None)
+    assert (found.parts == PARTS.index(part)).all()
