@@ -24,8 +24,9 @@ from SpineLib.measurement.soft_mask import SoftMask, soften
 WITHOUT_ENDPLATES = ("C1", "C2")
 CUT = "The vertebral body is cut by the border of the image."
 SACRAL = ("S1", "Sacrum")
-GRADED = "TL"
-"""Genant's grades are made for thoracic and lumbar vertebrae; the neck's are too flat for them."""
+GRADED, COMPARED = "TL", ("C", "TL")
+"""Genant's grades are made for thoracic and lumbar vertebrae. Heights are compared among these, and among those of the
+neck, whose loss is told without a grade."""
 CONTRAST_QUALITY = 0.5
 """How far a density is to be trusted where the blood holds contrast."""
 SCOLIOSIS_DEGREES = 10.0
@@ -125,10 +126,12 @@ def _read_levels(
         body = soft.get(level)
         if body is not None and not reason:
             readings[level] = _read_level(shape, own, body, centers, affine)
-    known = {level: each.heights for level, each in readings.items() if each.heights is not None and level[0] in GRADED}
-    heights = {level: each.heights_mm for level, each in known.items()}
-    for level, grade in grade_heights(heights, {level: each.voxel_mm for level, each in known.items()}).items():
-        readings[level] = replace(readings[level], genant=grade)
+    measured = {level: each.heights for level, each in readings.items() if each.heights is not None}
+    for regions in COMPARED:
+        known = {level: each for level, each in measured.items() if level[0] in regions}
+        heights = {level: each.heights_mm for level, each in known.items()}
+        for level, grade in grade_heights(heights, {level: each.voxel_mm for level, each in known.items()}).items():
+            readings[level] = replace(readings[level], genant=grade)
     return readings
 
 
@@ -182,7 +185,8 @@ def _measured_heights(readings: dict[str, LevelReading]) -> list[Measurement]:
         source = ", ".join(each.genant.neighbors)
         against = f"against the heights expected from {source}" if source else "against its own posterior height"
         found.append(Measurement("height_loss", each.genant.largest_loss, "", at, against, quality))
-        found.append(Measurement("genant_grade", float(each.genant.grade), "", at, each.genant.kind, quality))
+        if level[0] in GRADED:
+            found.append(Measurement("genant_grade", float(each.genant.grade), "", at, each.genant.kind, quality))
     return found
 
 

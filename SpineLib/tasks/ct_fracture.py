@@ -34,7 +34,7 @@ LEAST_FRACTURE_MM3 = 60.0
 LEAST_PROBABILITY = 0.3
 """In a vertebra that is most probably whole nothing is marked."""
 CALIBRATION = {"mark": 8.0, "loss": 7.0, "unknown": 0.0, "intercept": -5.0, "threshold": 0.5}
-"""Logistic weights of the mark (0..1), of the lost height (0..1) and of not knowing it, as in the neck; and the
+"""Logistic weights of the mark (0..1), of the lost height (0..1) and of not knowing it, as in a cut vertebra; and the
 network's answer from which on bone counts as fractured. They serve where the model brings none of its own."""
 
 
@@ -126,9 +126,10 @@ def probability_of(mark: float, loss: float | None, calibration: dict[str, float
 
 
 def _grade(level: str, measurements: tuple[Measurement, ...]) -> tuple[int | None, str, float | None]:
-    """Genant grade and kind, and the lost share of the height; None where heights could not be measured."""
+    """Genant grade, which the neck has none of, kind, and lost share of the height; None where none was measured."""
     at = {each.name: each for each in measurements if each.levels == (level,)}
+    loss = at["height_loss"].value if "height_loss" in at else None
     if "genant_grade" not in at:
-        return None, "", None
+        return None, "", loss
     grade = int(at["genant_grade"].value)
-    return grade, at["genant_grade"].method if grade else "", at["height_loss"].value
+    return grade, at["genant_grade"].method if grade else "", loss

@@ -193,6 +193,18 @@ def test_ratios_compare_the_heights_with_each_other_and_with_the_neighbors() -> 
     assert wedge == pytest.approx((12 + 0.15 * 6) / (12 + 0.85 * 6), abs=0.03)
 
 
+def test_the_neck_has_losses_of_height_without_grades_and_leaves_the_chest_its_own() -> None:
+    affine, shape = grid((1.5, 1.5, 1.5), np.eye(3), (85, 95, 200))
+    heights = {"C5": 25.0, "C6": 18.0, "C7": 25.0, "T1": 30.0, "T2": 30.0}
+    places = zip(heights.items(), (76, 38, 0, -38, -76), strict=True)
+    row = [vertebra(level, affine, shape, (0, 8, top), np.eye(3), (high, high)) for (level, high), top in places]
+    measured, _ = measure(row, affine)
+    losses, grades = values(measured, "height_loss"), values(measured, "genant_grade")
+    assert losses[("C6",)] == pytest.approx(0.28, abs=0.05)
+    assert all(losses[(level,)] < 0.08 for level in heights if level != "C6")
+    assert set(grades) == {("T1",), ("T2",)}
+
+
 def test_contrast_is_seen_in_a_vessel_and_not_in_specks_walls_or_noise() -> None:
     rng = np.random.default_rng(1)
     i, j, k = np.indices((24, 17, 30)) * 3.0
