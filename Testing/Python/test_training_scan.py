@@ -350,3 +350,15 @@ def test_a_run_may_begin_with_the_weights_of_another_task(tmp_path: Path) -> Non
     shared = [name for name in before if before[name].shape == after[name].shape]
     assert len(shared) >= len(before) - 2
     assert all(torch.allclose(before[name], after[name], atol=1e-3) for name in shared)
+
+
+def test_a_run_may_go_back_toward_the_weights_that_it_began_with(tmp_path: Path) -> None:
+    first = load(train(tiny_config(tmp_path, 2), None, tmp_path / "first"), fold=False).network.state_dict()
+    ends = []
+    for share in (0.0, 0.5):
+        changes = {"start": str(tmp_path / "first" / "tiny"), "learning_rate": 0.01, "start_share": share}
+        bundle = train(tiny_config(tmp_path, 3, **changes), None, tmp_path / f"share {share}")
+        ends.append(load(bundle, fold=False).network.state_dict())
+    name = max(first, key=lambda each: first[each].numel())
+    far, half = (float((end[name] - first[name]).norm()) for end in ends)
+    assert far > 0.01 and half == pytest.approx(far / 2, rel=0.1)

@@ -64,11 +64,11 @@ class ScanConfig:
     patch; with `smallest_patch` three of five batches are smaller along each axis, down to that. batch_size: of one,
     some of torch's convolutions take a path on the CPU that is many times slower. dataset: name of the labeled scans
     given by --data, which are added to the synthetic ones; they make `real_share` of the patches. start: id or folder
-    of a model whose weights, where names and sizes agree, the network begins with. schedule: a line of
-    `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they are. distractor_share: of patches with
-    bright lumps beside the spine. anywhere_share: of patches around any structure instead of what the target shows, as
-    where most vertebrae are healthy. steps: of the optimizer in each cycle of its rate.
-    metadata: fields of the bundle's metadata.json.
+    of a model whose weights, where names and sizes agree, the network begins with; start_share: how far it goes back to
+    them in the end. schedule: a line of `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they
+    are. distractor_share: of patches with bright lumps beside the spine. anywhere_share: of patches around any
+    structure instead of what the target shows, as where most vertebrae are healthy. steps: of the optimizer in each
+    cycle of its rate. metadata: fields of the bundle's metadata.json.
     """
 
     id: str
@@ -85,6 +85,7 @@ class ScanConfig:
     distractor_share: float = 0.0
     anywhere_share: float = 0.0
     start: str = ""
+    start_share: float = 0.0
     dataset: str = ""
     real_share: float = 0.5
     seed: int = 2023

@@ -105,20 +105,36 @@ def _learn(
     torch.manual_seed(config.seed)
     channels = TARGETS[config.target].channels
     network = build_network(config.network["name"], 3, 1, channels, **config.network.get("options", {}))
-    if config.start:
-        _begin_with(network, config.start)
+    start = _begin_with(network, config.start) if config.start else {}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return ScanTrainer(config, network, training, real, validation, output, device).run(progress).to("cpu")
+    best = ScanTrainer(config, network, training, real, validation, output, device).run(progress).to("cpu")
+    _go_back(best, start, config.start_share)
+    return best
 
 
-def _begin_with(network: torch.nn.Module, model: str) -> None:
-    """Take over the weights of a model that have the same names and sizes here: all but the last layer, as a rule."""
+@torch.no_grad()
+def _go_back(network: torch.nn.Module, start: dict[str, torch.Tensor], share: float) -> None:
+    """Move the weights toward those that training began with, by a share of the way.
+
+    What the beginning knew of other images is kept so (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR
+    2022).
+    """
+    own = network.state_dict()
+    for name, values in start.items():
+        if values.is_floating_point():
+            own[name].lerp_(values.to(own[name].dtype), share)
+
+
+def _begin_with(network: torch.nn.Module, model: str) -> dict[str, torch.Tensor]:
+    """Take over, and return, the weights of a model that have the same names and sizes here: all but the last layer, as
+    a rule."""
     from SpineLib.models.loader import load
 
     known = load(model, fold=False).network.state_dict()
     own = network.state_dict()
     same = {name: values for name, values in known.items() if name in own and own[name].shape == values.shape}
     network.load_state_dict(same, strict=False)
+    return same
 
 
 def _write(
