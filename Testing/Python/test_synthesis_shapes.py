@@ -11,7 +11,6 @@ from cli_fixtures import assert_one_clear_line, spine
 from scipy.spatial.transform import Rotation
 
 from SpineLib.core.errors import InputError
-from SpineLib.synthesis.ct.broken import plane_of
 from SpineLib.synthesis.ct.case import make_case
 from SpineLib.synthesis.ct.fractures import sample_fracture
 from SpineLib.synthesis.ct.options import CtOptions
@@ -146,15 +145,18 @@ def test_the_end_of_a_broken_process_stands_off_as_it_was(shape: Shape) -> None:
     pose, looks = pose_of("L3"), Looks(shape, False, 1.0, STILL)
     cause = sample_fracture(pose, "spinous process", np.random.default_rng(1))
     whole, broken = make_vertebra(pose, looks=looks).parts, make_vertebra(pose, cause, looks=looks).parts
-    assert set(broken) == {"posterior", "posterior tip"}
+    assert set(broken) == {"posterior", "posterior end"}
     ranges = (np.arange(low, high, 0.5, dtype=np.float32) for low, high in ((-15, 15), (20, 95), (-30, 20)))
     place = np.stack(np.meshgrid(*ranges)).reshape(3, -1)
 
     def inside(part: Placed) -> np.ndarray:
         return part.solid.distances(*(place - part.center[:, None].astype(np.float32)))[0] <= 0
 
-    beyond = cause.process.normal @ place > plane_of(cause.process, pose.size, whole)
-    before, near, far = (inside(part) for part in (whole["posterior"], broken["posterior"], broken["posterior tip"]))
+    rest = broken["posterior"]
+    away = rest.solid.normals @ (place - rest.center[:, None]) - rest.solid.offsets_mm[:, None]
+    assert rest.solid.normals[0] == pytest.approx(cause.process.normal)
+    beyond = (away > 0).all(axis=0)
+    before, near, far = (inside(part) for part in (whole["posterior"], rest, broken["posterior end"]))
     np.testing.assert_array_equal(near, before & ~beyond)
     assert far.sum() == pytest.approx((before & beyond).sum(), rel=0.1) and far.any()
     moved = place[:, far].mean(axis=1) - place[:, before & beyond].mean(axis=1)

@@ -4,6 +4,7 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
+from scipy import ndimage
 
 from SpineLib.core.anatomy import BY_NAME, DISC, SACRUM
 from SpineLib.core.box import corners
@@ -23,18 +24,31 @@ ARCH_DENSER = np.float32(1.5)
 """Spongy bone of the arch as a multiple of the body's."""
 ROUGH_MM = 0.35
 """How uneven the processes are."""
+JOINT_MM = (0.7, 2.0)
+"""Cartilage and fluid between the joint facets of neighbors, by person."""
+NEAR_SKULL = ("C1", "C2")
+"""These stand off from the skull, which is painted before them, in the same way."""
+JOINT_WALL_MM = np.float32(0.9)
 FAR = np.float32(1e3)
 
 
 def paint_spine(canvas: Canvas, person: Person, values: dict[str, float], rng: np.random.Generator) -> None:
-    """Discs, sacrum, then the vertebrae from the lowest upward; where two touch, the lower one keeps the label."""
+    """Discs, sacrum, then the vertebrae from the lowest upward; each keeps off the one below it."""
     grain, fine, rough = Grain(rng, 0.9), Grain(rng, 0.45), Grain(rng, 2.5)
     paint_discs(canvas, person.vertebrae, values, rng)
+    joint_mm, below = np.float32(rng.uniform(*JOINT_MM)), None
     paint_solids(canvas, person.sacrum, values, grain, SACRUM.code)
     # What a vertebra covers of a real sacrum is the vertebra's, as it looks.
     taken = (0, DISC.code, SACRUM.code) if person.sacrum_looks is not None else (0, DISC.code)
     for vertebra in person.vertebrae:
-        _paint_vertebra(canvas, vertebra, values, (grain, fine, rough), taken)
+        found = _make_bone(canvas, vertebra, values, (grain, fine, rough))
+        if found is not None:
+            if below is not None:
+                _keep_off(*found, *below, joint_mm)
+            if vertebra.level in NEAR_SKULL:
+                canvas.blend(found[0], canvas.share(found[1].outer - joint_mm), values["muscle"])
+            _paint_bone(canvas, vertebra, *found, taken)
+        below = found
 
 
 def paint_solids(canvas: Canvas, solids: list[Placed], values: dict[str, float], grain: Grain, label: int = 0) -> None:
@@ -96,19 +110,15 @@ class Bone:
     fractured: np.ndarray
 
 
-def _paint_vertebra(
-    canvas: Canvas,
-    vertebra: Vertebra,
-    values: dict[str, float],
-    grains: tuple[Grain, Grain, Grain],
-    taken: tuple[int, ...],
-) -> None:
-    """Paint a vertebra; it takes those voxels whose label is one of `taken`."""
+def _make_bone(
+    canvas: Canvas, vertebra: Vertebra, values: dict[str, float], grains: tuple[Grain, Grain, Grain]
+) -> tuple[Window, Bone] | None:
+    """A vertebra on its window; None where it lies outside the canvas."""
     pose = vertebra.pose
     box = None if vertebra.body is None else _body_box(vertebra) @ pose.rotation.T + pose.center
     drawn = _union(canvas, list(vertebra.parts.values()), pose.rotation, pose.center, box)
     if drawn is None:
-        return
+        return None
     window, outer, inner = drawn
     grain, fine, rough = grains
     uneven = np.float32(ROUGH_MM) * rough.on(window)
@@ -123,6 +133,23 @@ def _paint_vertebra(
     if vertebra.fracture is not None and vertebra.fracture.process is not None:
         bone.fractured |= _broken_off(canvas, vertebra, window) & ~bone.is_body
     bone.spongy *= 1 + np.float32(0.14) * grain.on(window) + np.float32(0.1) * fine.on(window)
+    return window, bone
+
+
+def _keep_off(window: Window, bone: Bone, below: Window, other: Bone, joint_mm: np.float32) -> None:
+    """Take away, in place, what of a bone comes nearer to the one below it than the space of their joints."""
+    shared = tuple(
+        slice(max(own.start, its.start), min(own.stop, its.stop)) for own, its in zip(window, below, strict=True)
+    )
+    if any(part.start >= part.stop for part in shared):
+        return
+    here, cut = within(shared, window), joint_mm - other.outer[within(shared, below)]
+    np.maximum(bone.outer[here], cut, out=bone.outer[here])
+    np.maximum(bone.inner[here], cut + JOINT_WALL_MM, out=bone.inner[here])
+
+
+def _paint_bone(canvas: Canvas, vertebra: Vertebra, window: Window, bone: Bone, taken: tuple[int, ...]) -> None:
+    """It takes those voxels whose label is one of `taken`."""
     _fill(canvas, window, bone.outer, bone.inner, bone.shell, bone.spongy)
     labels = canvas.labels[window]
     free = (bone.outer <= 0) & np.isin(labels, taken)
@@ -187,10 +214,12 @@ def _break_body(
         # How far down a collapse reaches cannot be seen, so the body that lost height is fractured as a whole.
         bone.fractured[:] = True
         bone.spongy += np.float32(fracture.band_hu) * np.exp(-(((depth - np.float32(0.2 * height_mm)) / 3) ** 2))
+    # With its surface, but without the arch behind it.
+    near_body = ndimage.binary_dilation(bone.is_body) if fracture.gaps else bone.is_body
     for gap in fracture.gaps:
         away = sum(np.float32(part) * axis for part, axis in zip(gap.normal, place, strict=True))
         away = np.abs(away - np.float32(gap.offset) + np.float32(0.8) * rough) / np.float32(np.linalg.norm(gap.normal))
-        open_share = np.clip(np.float32(gap.width_mm / 2 + 1) - away, 0, 1)
+        open_share = np.clip(np.float32(gap.width_mm / 2 + 1) - away, 0, 1) * near_body
         # Blood and marrow fill the gap.
         bone.spongy += open_share * (np.float32(45) - bone.spongy)
         bone.shell += open_share * (np.float32(45) - bone.shell)

@@ -21,7 +21,11 @@ SURFACE_MM = 0.5
 """How far beyond its smooth surface bone reaches that is uneven."""
 SPINOUS_HALF_MM = 8.0
 """Half the width of what may break off of a spinous process; the joints beside it stay."""
+MEDIAL = 0.5
+"""What breaks off of a transverse process lies beyond this share of the way to its tip."""
 FINE_MM = 1.5
+ABOUT_MM = 2.0
+"""Bone so near to a place along a process is taken for its cross-section there."""
 
 
 @dataclass(frozen=True)
@@ -86,32 +90,35 @@ def sample_break(kind: str, size: Size, rng: np.random.Generator) -> Break:
     return Break(part, float(rng.uniform(*PLACES[kind])), normal / np.linalg.norm(normal), moved)
 
 
-def _plane_of(cause: Break, size: Size, affected: dict[str, Placed]) -> float:
-    """Distance of the break's plane from the origin of the vertebra's frame, mm, along its normal."""
+def _planes_of(cause: Break, size: Size, affected: dict[str, Placed]) -> tuple[np.ndarray, np.ndarray]:
+    """Normals (n, 3) and offsets (n,), mm in the vertebra's frame, of the planes beyond all of which the end lies."""
     direction = _direction(cause.part, size)
-    start = direction[1] * (size.lower_depth / 2 - 3.0)
-    tip = max(_reach(placed, direction) for placed in affected.values())
-    return float(direction @ cause.normal) * (start + cause.place * (tip - start))
+    bone = np.concatenate([_points_in(placed) for placed in affected.values()])
+    if cause.part == "spinous":
+        bone = bone[np.abs(bone[:, 0]) < SPINOUS_HALF_MM]
+    along = bone @ direction
+    start, tip = direction[1] * (size.lower_depth / 2 - 3.0), along.max()
+    # The process does not run through the vertebra's middle, where a tilted plane would be elsewhere.
+    middle = bone[np.abs(along - start - cause.place * (tip - start)) < ABOUT_MM].mean(axis=0)
+    through = float(cause.normal @ middle)
+    if cause.part == "spinous":
+        sides = np.array([[1.0, 0, 0], [-1.0, 0, 0]])
+        return np.array([cause.normal, *sides]), np.array([through, -SPINOUS_HALF_MM, -SPINOUS_HALF_MM])
+    return np.array([cause.normal, direction]), np.array([through, MEDIAL * tip])
 
 
-def _reach(placed: Placed, direction: np.ndarray) -> float:
-    """How far a solid itself reaches from the origin, mm; the box around an oblique one reaches farther."""
-    half = np.asarray(placed.solid.half)
-    axes = [np.arange(-end, end + FINE_MM, FINE_MM, dtype=np.float32) for end in half]
+def _points_in(placed: Placed) -> np.ndarray:
+    """Points (n, 3) inside a solid, in the frame that it is placed in."""
+    axes = [np.arange(-end, end + FINE_MM, FINE_MM, dtype=np.float32) for end in np.asarray(placed.solid.half)]
     place = np.meshgrid(*axes, indexing="ij")
     inside = placed.solid.distances(*place)[0] <= 0
-    parts = zip(placed.rotation.T @ direction, place, strict=True)
-    along = sum(np.float32(part) * axis[inside] for part, axis in parts)
-    return float(np.max(along, initial=0.0) + placed.center @ direction)
+    return np.stack([axis[inside] for axis in place], -1) @ placed.rotation.T + placed.center
 
 
 def broken(cause: Break, size: Size, parts: dict[str, Placed]) -> dict[str, Placed]:
     """The parts of a vertebra, in its own frame, with that process in two pieces."""
     affected = _affected(cause, parts)
-    normals, offsets = cause.normal[None], np.array([_plane_of(cause, size, affected)])
-    if cause.part == "spinous":
-        normals = np.array([cause.normal, [1, 0, 0], [-1, 0, 0]])
-        offsets = np.array([offsets[0], -SPINOUS_HALF_MM, -SPINOUS_HALF_MM])
+    normals, offsets = _planes_of(cause, size, affected)
     found = dict(parts)
     for name, placed in affected.items():
         planes = normals @ placed.rotation, offsets - normals @ placed.center

@@ -11,7 +11,7 @@ from SpineLib.synthesis.ct.bones import paint_solids, paint_spine
 from SpineLib.synthesis.ct.grid import Canvas, Grain, Grid
 from SpineLib.synthesis.ct.options import CtOptions, thin_slices
 from SpineLib.synthesis.ct.person import Person, sample_person
-from SpineLib.synthesis.ct.scanner import sample_scanner, scan, scan_randomized
+from SpineLib.synthesis.ct.scanner import outside_round, sample_scanner, scan, scan_randomized
 from SpineLib.synthesis.ct.soft import paint_soft_tissue
 from SpineLib.synthesis.ct.strands import paint_bone_strands, paint_metal
 from SpineLib.synthesis.ct.tissues import hounsfield_units, random_intensities
@@ -63,7 +63,13 @@ def make_case(seed: int, options: CtOptions | None = None) -> SyntheticCT:
         np.ascontiguousarray(volume[:, :, thin // 2 :: thin])
         for volume in (canvas.labels, canvas.parts, canvas.fractured)
     )
-    truth = {"seed": seed, "randomized": is_random, **describe_person(person, labels, grid.spacing_mm)}
+    cut: set[int] = set()
+    if not is_random and scanner.has_round_field:
+        outside = outside_round(labels.shape)
+        cut = {int(code) for code in np.unique(labels[outside])}
+        for volume in (labels, parts, fractured):
+            volume[outside] = 0
+    truth = {"seed": seed, "randomized": is_random, **describe_person(person, labels, grid.spacing_mm, cut)}
     return SyntheticCT(voxels, labels, parts, fractured, grid.affine, truth)
 
 

@@ -55,7 +55,7 @@ def scan(
     if metal is not None:
         _streak(image, _averaged(metal.astype(np.float32), parts) > 0.3, spacing_mm, rng)
     if scanner.has_round_field:
-        _cut_round(image)
+        image[outside_round(image.shape)] = AIR_HU
     np.clip(image, AIR_HU, MOST_HU, out=image)
     return np.rint(image, out=image).astype(np.int16)
 
@@ -132,10 +132,10 @@ def _streak(image: np.ndarray, metal: np.ndarray, spacing_mm: np.ndarray, rng: n
         image[..., k] += np.where(metal[..., k], 0, field)
 
 
-def _cut_round(image: np.ndarray) -> None:
-    """Outside the circle of reconstruction there is nothing."""
-    i, j = (np.linspace(-1, 1, size, dtype=np.float32) for size in image.shape[:2])
-    image[(i[:, None] ** 2 + j[None] ** 2) > 1] = AIR_HU
+def outside_round(shape: tuple[int, ...]) -> np.ndarray:
+    """Bool `(I, J)`: outside the circle of reconstruction, where there is nothing. shape: of the scan."""
+    i, j = (np.linspace(-1, 1, size, dtype=np.float32) for size in shape[:2])
+    return (i[:, None] ** 2 + j[None] ** 2) > 1
 
 
 def scan_randomized(values: np.ndarray, parts: int, spacing_mm: np.ndarray, rng: np.random.Generator) -> np.ndarray:

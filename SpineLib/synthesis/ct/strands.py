@@ -2,22 +2,30 @@
 """Curved tubes on the canvas: ribs, rims of the hips, shoulder blades; rods and screws."""
 
 import numpy as np
+from scipy import ndimage
 
+from SpineLib.core.anatomy import DISC
 from SpineLib.synthesis.ct.grid import Canvas, Grain
 from SpineLib.synthesis.thorax import Strand
 
 STEP_MM = 3.0
 """Distance of the path's points at which a tube's sections are drawn."""
+JOINT_MM = 1.5
+"""Between ribs and vertebrae, hip bones and sacrum."""
 FAR = np.float32(1e3)
 
 
 def paint_bone_strands(canvas: Canvas, strands: list[Strand], values: dict[str, float], grain: Grain) -> None:
-    """Hollow tubes of cortical bone around spongy bone; the spine, painted already, stays as it is."""
+    """Hollow tubes of cortical bone around spongy bone; the spine, painted already, stays as it is, and so do its
+    joints."""
     scratch = np.full(canvas.values.size, FAR)
-    flat_values, flat_labels = canvas.values.reshape(-1), canvas.labels.reshape(-1)
+    steps = max(1, round(JOINT_MM / canvas.edge_mm))
+    taken = (canvas.labels > 0) & (canvas.labels != DISC.code)
+    taken = ndimage.binary_dilation(taken, iterations=steps) | (canvas.labels > 0)
+    flat_values, flat_taken = canvas.values.reshape(-1), taken.reshape(-1)
     for strand in strands:
         place, distance = _sections(canvas, strand, scratch)
-        outside = flat_labels[place] == 0
+        outside = ~flat_taken[place]
         place, distance = place[outside], distance[outside]
         whole, spongy = canvas.share(distance), canvas.share(distance + np.float32(max(strand.wall, 0.8)))
         uneven = grain.tile.reshape(-1)[place % grain.tile.size]

@@ -15,8 +15,9 @@ from SpineLib.synthesis.ct.vertebra import Vertebra, endplate_points, height_los
 HEIGHTS = ("anterior", "middle", "posterior")
 
 
-def describe_person(person: Person, labels: np.ndarray, spacing_mm: np.ndarray) -> dict[str, Any]:
-    """What is in the image: names of labels, and every vertebra of which `labels` (I, J, K) holds a voxel."""
+def describe_person(person: Person, labels: np.ndarray, spacing_mm: np.ndarray, cut: set[int]) -> dict[str, Any]:
+    """What is in the image: names of labels, and every vertebra of which `labels` (I, J, K) holds a voxel. cut: codes
+    of those that reach beyond a round field."""
     boxes = ndimage.find_objects(labels)
     shown = [vertebra for vertebra in reversed(person.vertebrae) if _box(boxes, vertebra) is not None]
     names = {str(BY_NAME[vertebra.level].code): vertebra.level for vertebra in shown}
@@ -28,7 +29,7 @@ def describe_person(person: Person, labels: np.ndarray, spacing_mm: np.ndarray) 
         "variant": person.variant,
         "osteoporosis": person.osteoporotic,
         "implants": bool(person.metal) or any(vertebra.cement for vertebra in person.vertebrae),
-        "vertebrae": [_describe(vertebra, labels, boxes) for vertebra in shown],
+        "vertebrae": [_describe(vertebra, labels, boxes, cut) for vertebra in shown],
     }
     if person.sacrum_looks is not None and str(SACRUM.code) in names:
         found["sacrum_shape"] = person.sacrum_looks.shape.source
@@ -40,10 +41,11 @@ def _box(boxes: list[Any], vertebra: Vertebra) -> tuple[slice, ...] | None:
     return boxes[code - 1] if code <= len(boxes) else None
 
 
-def _describe(vertebra: Vertebra, labels: np.ndarray, boxes: list[Any]) -> dict[str, Any]:
+def _describe(vertebra: Vertebra, labels: np.ndarray, boxes: list[Any], cut: set[int]) -> dict[str, Any]:
     box = _box(boxes, vertebra)
     assert box is not None
     is_cut = any(part.start == 0 or part.stop == size for part, size in zip(box, labels.shape, strict=True))
+    is_cut |= BY_NAME[vertebra.level].code in cut
     loss = height_loss(vertebra)
     fracture = vertebra.fracture
     found: dict[str, Any] = {

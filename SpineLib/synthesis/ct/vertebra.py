@@ -10,6 +10,7 @@ from SpineLib.synthesis.ct.fractures import BACK, FRONT, Deformation, Fracture
 from SpineLib.synthesis.ct.look_alikes import LookAlike
 from SpineLib.synthesis.ct.shaped import Looks, ShapedSolid, shaped_parts
 from SpineLib.synthesis.curve import Pose
+from SpineLib.synthesis.morphometry import Size
 from SpineLib.synthesis.projection import Placed
 from SpineLib.synthesis.solids import Body
 from SpineLib.synthesis.vertebra import SIDES, bar, vertebra_parts
@@ -19,6 +20,10 @@ NAMES = ("body", *(f"{part} {side}" for side in ("right", "left") for part in ("
 NAMES += tuple(f"{part} {side}" for side in ("right", "left") for part in _SIDED)
 """Names of the parts that `vertebra_parts` makes, in its order."""
 FINE_MM = 0.05
+DIP = 0.045
+"""How far an endplate dips in its middle, as a share of the body's height."""
+PEDICLE_PLACE = 0.2
+"""Where the pedicles leave the body, as a share of its height above its middle."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,15 @@ def make_vertebra(
     body, parts = _solids(pose) if looks is None else shaped_parts(pose, looks)
     if fracture is not None and fracture.process is not None:
         parts = broken(fracture.process, pose.size, parts)
-    return Vertebra(pose, body, parts, fracture, look_alike, cement, looks)
+    found = Vertebra(pose, body, parts, fracture, look_alike, cement, looks)
+    return found if found.shape is None else replace(found, parts=_sunk(parts, pose.size.height, found.shape))
+
+
+def _sunk(parts: dict[str, Placed], height_mm: float, shape: Deformation) -> dict[str, Placed]:
+    """The arch goes down with the rear wall from which its pedicles come."""
+    above_fixed = PEDICLE_PLACE if shape.both else PEDICLE_PLACE + 0.5
+    down = np.array([0, 0, above_fixed * shape.loss[2] * height_mm])
+    return {name: replace(part, center=part.center - down) for name, part in parts.items()}
 
 
 def _solids(pose: Pose) -> tuple[Body | None, dict[str, Placed]]:
@@ -76,7 +89,22 @@ def _solids(pose: Pose) -> tuple[Body | None, dict[str, Placed]]:
         size = pose.size
         parts["dens"] = bar((0, -1, size.height / 2 - 3), (0, -1.5, size.height / 2 + 13), (4.6, 4.8), (4.0, 4.4))
     assert isinstance(body.solid, Body)
-    return body.solid, parts
+    if pose.level[0] == "C":
+        parts |= _roots(pose.size)
+    return replace(body.solid, dip=DIP * pose.size.height), parts
+
+
+def _roots(size: Size) -> dict[str, Placed]:
+    """What joins the narrow bodies of the neck to their pedicles, which stand at the wide canal."""
+    behind, z = size.lower_depth / 2 - 3.0, PEDICLE_PLACE * size.height
+    thick = (0.45 * size.pedicle_width, 0.45 * size.pedicle_height)
+    beside = (size.canal_width + size.pedicle_width) / 2 * 0.94
+    return {
+        f"root {name}": bar(
+            (side * (size.lower_width / 2 - 4), behind - 4, z), (side * beside, behind + 2, z), thick, wall=0.8
+        )
+        for side, name in zip(SIDES, ("right", "left"), strict=True)
+    }
 
 
 def endplate_points(vertebra: Vertebra, deformed: bool = True) -> np.ndarray | None:
