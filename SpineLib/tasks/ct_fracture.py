@@ -31,10 +31,13 @@ MARGIN_MM = 6.0
 """The network sees this much around the vertebrae."""
 LEAST_FRACTURE_MM3 = 60.0
 """Smaller marks are left out."""
-LEAST_PROBABILITY = 0.3
-"""In a vertebra that is most probably whole nothing is marked."""
-CALIBRATION = {"mark": 8.0, "loss": 7.0, "unknown": 0.0, "intercept": -5.0, "threshold": 0.5}
-"""Logistic weights of the mark (0..1), of the lost height (0..1) and of not knowing it, as in a cut vertebra; and the
+FOCUS_MM3 = 800.0
+"""A vertebra is judged by so much of its bone, what the network marks most: about the end of a broken process."""
+LEAST_PROBABILITY = 0.25
+"""In a vertebra that is most probably whole nothing is marked. Marks that the network is all sure of have 0.27 where no
+height is lost."""
+CALIBRATION = {"mark": 5.5, "loss": 9.0, "unknown": 2.0, "intercept": -6.5, "threshold": 0.5}
+"""Logistic weights of the mark (0..1), of the lost height (0..1) and of not knowing it, as in the neck; and the
 network's answer from which on bone counts as fractured. They serve where the model brings none of its own."""
 
 
@@ -84,8 +87,8 @@ def mark_fractures(
     marked, marks = [], []
     for each, mask in zip(vertebrae, masks, strict=True):
         shares = found[mask.window].astype(np.float32) * mask.box
-        mark = mark_of(shares[mask.box])
-        method = "square root of the vertebra's mean probability of fractured bone"
+        mark = mark_of(shares[mask.box], grid.spacing_mm**3)
+        method = f"mean probability of fractured bone, of the {FOCUS_MM3:.0f} mm3 with the highest"
         marks.append(Measurement("fracture_mark", mark, "", (each.level,), method))
         sure = Mask(shares >= calibration["threshold"], mask.origin, grid.shape)
         marked.append(replace(each, fracture=_fracture(scan, each, sure, mark, grid, measurements, calibration)))
@@ -112,10 +115,10 @@ def _fracture(
     return Fracture(mask, round(probability, 4), grade, kind)
 
 
-def mark_of(shares: np.ndarray) -> float:
-    """How strongly a vertebra is marked, 0..1, by its voxels' probabilities of fractured bone, `(n,)`: the root of
-    their mean, because a small share of broken bone says much already."""
-    return float(np.sqrt(shares.mean())) if len(shares) else 0.0
+def mark_of(shares: np.ndarray, voxel_mm3: float) -> float:
+    """How strongly a vertebra is marked, 0..1, by its voxels' probabilities of fractured bone, `(n,)`."""
+    count = min(len(shares), max(1, round(FOCUS_MM3 / voxel_mm3)))
+    return float(np.partition(shares, -count)[-count:].mean()) if count else 0.0
 
 
 def probability_of(mark: float, loss: float | None, calibration: dict[str, float]) -> float:
@@ -126,10 +129,10 @@ def probability_of(mark: float, loss: float | None, calibration: dict[str, float
 
 
 def _grade(level: str, measurements: tuple[Measurement, ...]) -> tuple[int | None, str, float | None]:
-    """Genant grade, which the neck has none of, kind, and lost share of the height; None where none was measured."""
+    """Genant grade and kind, and the lost share of the height; None where they could not be measured, and in the neck,
+    whose low bodies lose and gain as much by where their endplates are seen."""
     at = {each.name: each for each in measurements if each.levels == (level,)}
-    loss = at["height_loss"].value if "height_loss" in at else None
     if "genant_grade" not in at:
-        return None, "", loss
+        return None, "", None
     grade = int(at["genant_grade"].value)
-    return grade, at["genant_grade"].method if grade else "", loss
+    return grade, at["genant_grade"].method if grade else "", at["height_loss"].value
