@@ -15,7 +15,7 @@ from SpineLib.tasks.scan_image import scan_image
 from SpineLib.tasks.scan_measuring import measured
 
 BROKEN = "L1"
-SEED, SHAPE, SPACING_MM = 5, (56, 60, 72), (2.5, 2.5, 2.5)
+SEED, SHAPE, SPACING_MM = 5, (56, 60, 74), (2.5, 2.5, 2.5)
 UPRIGHT_SEED = 4_000_003
 UNSURE_OF = "T10"
 
