@@ -37,7 +37,7 @@ LEAST_PROBABILITY = 0.25
 """In a vertebra that is most probably whole nothing is marked. Marks that the network is all sure of have 0.27 where no
 height is lost."""
 CALIBRATION = {"mark": 5.5, "loss": 9.0, "unknown": 2.0, "intercept": -6.5, "threshold": 0.5}
-"""Logistic weights of the mark (0..1), of the lost height (0..1) and of not knowing it, as in the neck; and the
+"""Logistic weights of the mark (0..1), of the lost height (0..1) and, where it is not known, of the neck; and the
 network's answer from which on bone counts as fractured. They serve where the model brings none of its own."""
 
 
@@ -122,17 +122,20 @@ def mark_of(shares: np.ndarray, voxel_mm3: float) -> float:
 
 
 def probability_of(mark: float, loss: float | None, calibration: dict[str, float]) -> float:
-    """Logistic probability that a vertebra is fractured. loss: None where the heights could not be measured."""
+    """Logistic probability that a vertebra is fractured. loss: None in the neck."""
     lost = calibration["unknown"] if loss is None else calibration["loss"] * max(loss, 0.0)
     score = calibration["intercept"] + calibration["mark"] * mark + lost
     return float(1 / (1 + np.exp(-score)))
 
 
 def _grade(level: str, measurements: tuple[Measurement, ...]) -> tuple[int | None, str, float | None]:
-    """Genant grade and kind, and the lost share of the height; None where they could not be measured, and in the neck,
-    whose low bodies lose and gain as much by where their endplates are seen."""
+    """Genant grade and kind, None where heights could not be measured, and the lost share of the height.
+
+    The neck's loss is None: its low bodies lose and gain as much by where their endplates are seen. A vertebra that the
+    scan cuts is no more suspicious than one that lost nothing.
+    """
     at = {each.name: each for each in measurements if each.levels == (level,)}
     if "genant_grade" not in at:
-        return None, "", None
+        return None, "", None if level[0] == "C" else 0.0
     grade = int(at["genant_grade"].value)
     return grade, at["genant_grade"].method if grade else "", at["height_loss"].value

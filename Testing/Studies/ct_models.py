@@ -104,15 +104,16 @@ def of_kind(outcomes: list[Outcome]) -> dict[str, float]:
 
 
 def marks_and_losses(result: SpineResult, scores: list[VertebraScore]) -> list[tuple[float, float, bool]]:
-    """Of every complete vertebra: how strongly it is marked, how much height it lost (nan where that was not measured
-    or does not count, as in the neck), whether it is fractured."""
+    """Of every complete vertebra: how strongly it is marked, how much height it lost as `tasks.ct_fracture` counts it
+    (nan in the neck), whether it is fractured."""
     values = {(each.name, each.levels[0]): each.value for each in result.measurements if len(each.levels) == 1}
     found = []
     for score in scores:
         mark = values.get(("fracture_mark", score.found_level))
         if mark is not None and score.complete:
             is_graded = ("genant_grade", score.found_level) in values
-            loss = values[("height_loss", score.found_level)] if is_graded else float("nan")
+            unknown = float("nan") if score.found_level[0] == "C" else 0.0
+            loss = values[("height_loss", score.found_level)] if is_graded else unknown
             found.append((mark, loss, score.fractured > 0))
     return found
 
