@@ -38,7 +38,7 @@ def film_picture(host) -> None:
     side_by_side(panel_picture(panel, FILM_PANEL_PX, host), picture_of(view)).save(
         SCREENSHOTS / "panel.png", optimize=True
     )
-    host.clear()
+    host.scene.Clear(False)
 
 
 def fracture_picture(host) -> None:
@@ -58,7 +58,7 @@ def fracture_picture(host) -> None:
         picture_of(views.three_d_view),
         picture_of(views.slice_views["Yellow"]),
     ).save(SCREENSHOTS / "fracture-panel.png", optimize=True)
-    host.clear()
+    host.scene.Clear(False)
 
 
 def sample(name):
