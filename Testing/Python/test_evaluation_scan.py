@@ -51,6 +51,12 @@ def test_a_perfect_result_scores_one() -> None:
     assert table["dice"]["n"] == 2
 
 
+def test_a_fracture_beyond_the_scan_counts_as_none() -> None:
+    labels, parts, fractured = truth()
+    scores, _ = score_scan("a", perfect(), labels, parts, np.zeros_like(fractured), {21: 2})
+    assert [score.fractured for score in scores] == [0.0, 0.0, 0.0]
+
+
 def test_a_wrong_name_is_not_identified_but_its_mask_counts() -> None:
     result = perfect()
     shifted = tuple(replace(each, level=f"L{number}") for number, each in enumerate(result.vertebrae, 2))

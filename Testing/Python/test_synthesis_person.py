@@ -104,3 +104,11 @@ def test_nothing_is_labeled_outside_a_round_field() -> None:
         told = next(each for each in case.truth["vertebrae"] if each["level"] == "L4")
         assert not (touched.any() and told["complete"])
     assert cut > 4
+
+
+@pytest.mark.parametrize("level", ["C3", "C6", "T7"])
+def test_body_and_arch_are_one_bone(level: str) -> None:
+    case = make_case(6, CtOptions((110, 110, 80), (1.0, 1.0, 1.0), 0.0, level, "usual", "none", **QUIET))
+    whole = case.labels == BY_NAME[level].code
+    pieces = np.bincount(ndimage.label(whole)[0].ravel())[1:]
+    assert pieces.max() > 0.97 * whole.sum()
