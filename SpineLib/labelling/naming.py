@@ -138,9 +138,9 @@ def _evidence(looks: Sequence[Looks], levels: tuple[str, ...], shift: int, on_sa
     afar = np.pad([each.levels[places] for each in looks], ((0, 0), (1, 1)))[:, 1 + shift : 1 + shift + len(levels)]
     near = np.stack([each.regions[regions] for each in looks])
     evidence = (afar + LEAST) ** TRUST * (near + REGION_LEAST)
+    is_atlas = np.array(levels) == "C1"
     for row, each in zip(evidence, looks, strict=True):
         if each.body is not None:
-            is_atlas = np.array(levels) == "C1"
             row[is_atlas != (each.body < LEAST_BODY)] *= BODY_MISSED
     if on_sacrum:
         evidence[-1, :-1] *= OFF_THE_SACRUM

@@ -107,7 +107,7 @@ def _fracture(
     """sure: where the network is sure of fractured bone, on the grid."""
     from SpineLib.inference.scan_grid import mask_on
 
-    grade, kind, loss = _grade(vertebra.level, measurements)
+    grade, kind, loss = read_grade(vertebra.level, measurements)
     probability = probability_of(mark, loss, calibration)
     if probability < LEAST_PROBABILITY or sure.box.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
         sure = Mask.empty(grid.shape)
@@ -128,7 +128,7 @@ def probability_of(mark: float, loss: float | None, calibration: dict[str, float
     return float(1 / (1 + np.exp(-score)))
 
 
-def _grade(level: str, measurements: tuple[Measurement, ...]) -> tuple[int | None, str, float | None]:
+def read_grade(level: str, measurements: tuple[Measurement, ...]) -> tuple[int | None, str, float | None]:
     """Genant grade and kind, None where heights could not be measured, and the lost share of the height.
 
     The neck's loss is None: its low bodies lose and gain as much by where their endplates are seen. A vertebra that the

@@ -16,7 +16,7 @@ from SpineLib.evaluation.overlap import dice
 from SpineLib.models import catalogue
 from SpineLib.synthesis.ct.case import SyntheticCT, make_case
 from SpineLib.synthesis.ct.options import CtOptions
-from SpineLib.tasks.ct_fracture import CALIBRATION, FOCUS_MM3, _grade, mark_of, probability_of
+from SpineLib.tasks.ct_fracture import CALIBRATION, FOCUS_MM3, mark_of, probability_of, read_grade
 from SpineLib.tasks.ct_spine import LOCALIZER, NOTHING_FOUND
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.scan_image import NOT_HU, scan_image
@@ -208,5 +208,5 @@ def test_a_vertebra_is_judged_by_what_is_marked_most_however_large_it_is() -> No
 
 def test_a_vertebra_without_heights_is_as_suspicious_as_one_that_lost_none_but_in_the_neck() -> None:
     measured = (Measurement("height_loss", 0.1, "", ("C6",)), Measurement("height_anterior", 20.0, "mm", ("L3",)))
-    assert [_grade(level, measured)[2] for level in ("T12", "L3", "C5", "C6")] == [0.0, 0.0, None, None]
-    assert _grade("T12", measured)[:2] == (None, "")
+    assert [read_grade(level, measured)[2] for level in ("T12", "L3", "C5", "C6")] == [0.0, 0.0, None, None]
+    assert read_grade("T12", measured)[:2] == (None, "")

@@ -32,6 +32,7 @@ from SpineLib.synthesis.ct.case import make_case
 from SpineLib.synthesis.ct.fractures import KINDS
 from SpineLib.synthesis.ct.options import CtOptions
 from SpineLib.synthesis.run import case_seed
+from SpineLib.tasks.ct_fracture import read_grade
 from SpineLib.tasks.options import SegmentOptions
 
 TEST_SEED, CALIBRATION_SEED, KINDS_SEED = 9_000_000, 8_000_000, 9_500_000
@@ -106,15 +107,13 @@ def of_kind(outcomes: list[Outcome]) -> dict[str, float]:
 def marks_and_losses(result: SpineResult, scores: list[VertebraScore]) -> list[tuple[float, float, bool]]:
     """Of every complete vertebra: how strongly it is marked, how much height it lost as `tasks.ct_fracture` counts it
     (nan in the neck), whether it is fractured."""
-    values = {(each.name, each.levels[0]): each.value for each in result.measurements if len(each.levels) == 1}
+    marks = {each.levels[0]: each.value for each in result.measurements if each.name == "fracture_mark"}
     found = []
     for score in scores:
-        mark = values.get(("fracture_mark", score.found_level))
+        mark = marks.get(score.found_level)
         if mark is not None and score.complete:
-            is_graded = ("genant_grade", score.found_level) in values
-            unknown = float("nan") if score.found_level[0] == "C" else 0.0
-            loss = values[("height_loss", score.found_level)] if is_graded else unknown
-            found.append((mark, loss, score.fractured > 0))
+            _, _, loss = read_grade(score.found_level, result.measurements)
+            found.append((mark, float("nan") if loss is None else loss, score.fractured > 0))
     return found
 
 

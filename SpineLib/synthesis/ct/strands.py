@@ -20,8 +20,8 @@ def paint_bone_strands(canvas: Canvas, strands: list[Strand], values: dict[str, 
     joints."""
     scratch = np.full(canvas.values.size, FAR)
     steps = max(1, round(JOINT_MM / canvas.edge_mm))
-    taken = (canvas.labels > 0) & (canvas.labels != DISC.code)
-    taken = ndimage.binary_dilation(taken, iterations=steps) | (canvas.labels > 0)
+    labeled = canvas.labels > 0
+    taken = labeled | ndimage.binary_dilation(labeled & (canvas.labels != DISC.code), iterations=steps)
     flat_values, flat_taken = canvas.values.reshape(-1), taken.reshape(-1)
     for strand in strands:
         place, distance = _sections(canvas, strand, scratch)
