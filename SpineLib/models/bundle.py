@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a bundle is: a folder in MONAI Bundle layout, described by its metadata and written in one step.
 
-It holds `configs/metadata.json`, `models/model.safetensors` (or `model.pt`), `LICENSE`, `docs/README.md` and
-`training/`, the record of how it was made.
+It holds `configs/metadata.json`, the weights in `models/`, `LICENSE`, `docs/README.md` and `training/`, the record of
+how it was made.
 """
 
 import json
@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from SpineLib.core.errors import ModelError, ResourceError
-from SpineLib.models.packing import packed
+from SpineLib.models.weights import weight_files
 
 if TYPE_CHECKING:
     import torch
 
 METADATA = "configs/metadata.json"
 LICENSE = "LICENSE"
-WEIGHTS = ("models/model.safetensors", "models/model.pt")
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 REQUIRED_TEXTS = ("id", "title", "version", "task", "modality", "license")
 REQUIRED_COUNTS = ("spatial_dims", "in_channels", "out_channels")
@@ -64,44 +63,31 @@ def check_metadata(metadata: Any) -> None:
             raise ModelError(f'{METADATA}: "{field}" must be a JSON object.', _GET_AGAIN)
 
 
-def weights_path(folder: Path) -> Path:
-    """The bundle's weights; safetensors where both kinds are there."""
-    for name in WEIGHTS:
-        if (folder / name).is_file():
-            return folder / name
-    raise ModelError(f"The model {folder.name} has no weights: {WEIGHTS[0]} is missing.", _GET_AGAIN)
-
-
 def write_bundle(
     folder: Path,
     metadata: Mapping[str, Any],
     network: "torch.nn.Module",
     extra_files: Mapping[str, str | bytes | Path],
+    base: Path | None = None,
 ) -> None:
     """Write a bundle in one step, in place of one that is there.
 
     network: as trained, not folded. Its weights are kept in 8 bits where that does, see `packing`.
     extra_files: path inside the bundle -> text, bytes, or the file to copy. `LICENSE` must be among them.
+    base: folder of a bundle; its weights are kept, and beside them what was added to them, see `weights`.
     """
     check_metadata(dict(metadata))
     if LICENSE not in extra_files:
         raise ModelError("A model needs the text of its license.", f'Give "{LICENSE}" among the files.')
     text = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with replaced_folder(Path(folder)) as new:
-        for name, content in {METADATA: text, **extra_files, WEIGHTS[0]: _weights(network)}.items():
+        for name, content in {METADATA: text, **extra_files, **weight_files(network, base)}.items():
             path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, Path):
                 shutil.copyfile(content, path)
             else:
                 path.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def _weights(network: "torch.nn.Module") -> bytes:
-    """The network's weights as safetensors."""
-    from safetensors.torch import save
-
-    return save(packed(network.state_dict()), metadata={"format": "pt"})
 
 
 @contextmanager

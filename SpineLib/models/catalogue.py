@@ -145,10 +145,11 @@ def bundle_files(folder: Path) -> list[str]:
     return sorted(path.as_posix() for path in relative if not any(part.startswith(".") for part in path.parts))
 
 
-def sha256_of(path: Path) -> str:
-    """Checksum of a file, as hexadecimal digits."""
+def sha256_of(*paths: Path) -> str:
+    """Checksum of a file, or of several one behind the other, as hexadecimal digits."""
     digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
+    for path in paths:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a bundle on disk to a network ready to run. No code from a bundle is ever run."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from SpineLib.core.errors import ModelError
 from SpineLib.models import store
-from SpineLib.models.bundle import read_metadata, weights_path
+from SpineLib.models.bundle import read_metadata
 from SpineLib.models.catalogue import sha256_of
-from SpineLib.models.packing import unpacked
+from SpineLib.models.weights import read_weights, weights_paths
 
 if TYPE_CHECKING:
     import torch
@@ -37,20 +36,20 @@ def load(id_or_path: str | Path, fold: bool = True) -> Bundle:
     fold: join batch normalizations with their convolutions, which is faster; turn it off to train on.
     Raises ModelError where the model is unknown, altered, broken or does not fit its network.
     """
-    folder = _folder_of(id_or_path)
+    folder = folder_of(id_or_path)
     metadata = read_metadata(folder)
-    weights = weights_path(folder)
     network = _build(metadata)
-    _fill(network, _read_weights(weights), metadata["id"])
+    _fill(network, read_weights(folder), metadata["id"])
     network.eval()
     if fold:
         from SpineLib.networks.folding import fold_norms
 
         fold_norms(network)
-    return Bundle(metadata["id"], metadata, network.requires_grad_(False), sha256_of(weights), folder)
+    return Bundle(metadata["id"], metadata, network.requires_grad_(False), sha256_of(*weights_paths(folder)), folder)
 
 
-def _folder_of(id_or_path: str | Path) -> Path:
+def folder_of(id_or_path: str | Path) -> Path:
+    """Where a model of the catalogue lies, after every file was checked, or the folder given."""
     path = Path(id_or_path)
     if isinstance(id_or_path, Path) or len(path.parts) > 1:
         if not path.is_dir():
@@ -77,31 +76,6 @@ def _build(metadata: dict[str, Any]) -> "torch.nn.Module":
             f"The network of the model {metadata['id']} cannot be built: {error}.",
             "The model may need a newer version of the extension.",
         ) from error
-
-
-def _read_weights(path: Path) -> dict[str, "torch.Tensor"]:
-    """The tensors of a weights file, by name. A pickle may hold tensors only; anything else in it is refused unrun."""
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"The weights {path.name} hold more than numbers and were refused.", "Do not trust this file."
-        ) from error
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise ModelError(f"The weights {path.name} cannot be read.", "Get the model again.") from error
-    if not isinstance(state, dict) or not all(isinstance(values, torch.Tensor) for values in state.values()):
-        raise ModelError(f"The weights {path.name} are not a table of tensors.", "Get the model again.")
-    try:
-        return unpacked(state)
-    except ValueError as error:
-        raise ModelError(f"The weights {path.name} cannot be read: {error}.", "Get the model again.") from error
 
 
 def _fill(network: "torch.nn.Module", state: dict[str, "torch.Tensor"], model_id: str) -> None:

@@ -21,8 +21,11 @@ LEAST_PER_CHANNEL = 8
 State = dict[str, "torch.Tensor"]
 
 
-def packed(state: State) -> State:
-    """The tensors of a network as they are stored; those that are not finite or beyond fp16 stay as they are."""
+def packed(state: State, largest: int = LARGEST) -> State:
+    """The tensors of a network as they are stored; those that are not finite or beyond fp16 stay as they are.
+
+    largest: of the whole numbers that a layer's weights become; a smaller one packs better and rounds more.
+    """
     import torch
 
     stored: State = {}
@@ -33,7 +36,7 @@ def packed(state: State) -> State:
         elif values.ndim < 2 or values[0].numel() < LEAST_PER_CHANNEL:
             stored[name] = values.half().contiguous()
         else:
-            scales = (values.flatten(1).abs().amax(1) / LARGEST).float().clamp_min(torch.finfo(torch.float32).tiny)
+            scales = (values.flatten(1).abs().amax(1) / largest).float().clamp_min(torch.finfo(torch.float32).tiny)
             stored[name + SCALE] = scales
             stored[name] = (values / _along_channels(scales, values)).round().to(torch.int8).contiguous()
     return stored

@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from SpineLib.core.errors import InputError, ModelError, ResourceError
 from SpineLib.models import catalogue
-from SpineLib.models.bundle import LICENSE, METADATA, read_metadata, replaced_folder, weights_path
+from SpineLib.models.bundle import LICENSE, METADATA, read_metadata, replaced_folder
 from SpineLib.models.catalogue import Entry, bundle_folder
+from SpineLib.models.weights import weights_paths
 
 LARGEST_BUNDLE = 4 << 30
 """Bytes a bundle may take when unpacked; guards the disk against archives made to fill it. Our choice."""
@@ -29,9 +30,10 @@ def verify(model_id: str) -> Entry:
             raise ModelError(f"The file {name} of the model {model_id} cannot be read.", remedy) from error
         if found != expected:
             raise ModelError(f"The file {name} of the model {model_id} was altered.", remedy)
-    weights = weights_path(entry.folder).relative_to(entry.folder).as_posix()
-    if weights not in entry.files:
-        raise ModelError(f"The file {weights} was added to the model {model_id}.", remedy)
+    for path in weights_paths(entry.folder):
+        name = path.relative_to(entry.folder).as_posix()
+        if name not in entry.files:
+            raise ModelError(f"The file {name} was added to the model {model_id}.", remedy)
     return entry
 
 
@@ -72,7 +74,7 @@ def remove(model_id: str) -> None:
 def _check(root: Path) -> str:
     """The id of a bundle that has all it needs."""
     metadata = read_metadata(root)
-    weights_path(root)
+    weights_paths(root)
     if not (root / LICENSE).is_file():
         raise ModelError(f"The model {metadata['id']} has no {LICENSE} file.", "Ask whoever made it under which terms.")
     if any(entry.id == metadata["id"] for entry in catalogue.entries()):

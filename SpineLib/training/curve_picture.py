@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The course of a training as a picture, on films and on scans."""
 
+import io
 import json
 from itertools import pairwise
 from pathlib import Path
 
+COLORS = 32
+"""A picture of few colors takes a quarter of the room, and every model brings one."""
 NO_SCORES = ("step", "stage", "epoch", "loss", "validation_loss", "seconds")
 
 
 def draw_curves(curves: Path, picture: Path) -> None:
     """Draw the loss and the validation scores of a `curves.jsonl` over its steps, or over the epochs of all stages."""
     from matplotlib.figure import Figure
+    from PIL import Image
 
     lines = [json.loads(line) for line in curves.read_text(encoding="utf-8").splitlines()]
     notes = [note for note in lines if "loss" in note]
@@ -32,4 +36,6 @@ def draw_curves(curves: Path, picture: Path) -> None:
         for place, (before, after) in enumerate(pairwise(stages), start=1):
             if before != after:
                 axis.axvline(place + 0.5, color="gray", linestyle="--", linewidth=0.8)
-    figure.savefig(picture, dpi=110)
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=110)
+    Image.open(drawn).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE).save(picture, "PNG", optimize=True)

@@ -62,6 +62,38 @@ def test_a_loaded_network_answers_as_the_written_one(bundle, fold):
     assert whole < 0.05
 
 
+def changed(bundle: Path, change: dict[str, torch.Tensor]) -> Path:
+    """The bundle with a change beside its weights."""
+    save_file(change, bundle / "models" / "change.safetensors")
+    return bundle
+
+
+def test_a_change_is_added_to_the_weights(bundle):
+    before = loader.load(bundle, fold=False)
+    state = before.network.state_dict()
+    name = max(state, key=lambda each: state[each].numel())
+    after = loader.load(changed(bundle, packed({name: torch.ones_like(state[name])})), fold=False)
+    for other, values in after.network.state_dict().items():
+        assert torch.allclose(values, state[other] + (other == name), atol=1e-2), other
+    assert after.sha256 != before.sha256
+
+
+@pytest.mark.parametrize("change", [{"no_such_layer": torch.ones(3)}, {"": torch.ones(1)}])
+def test_a_change_that_does_not_fit_is_refused(bundle, change):
+    state = load_file(weights_of(bundle))
+    name = next(name for name, values in state.items() if values.dtype == torch.float16)
+    wrong = {each or name: values for each, values in change.items()}
+    with pytest.raises(ModelError, match=r"change\.safetensors do not fit"):
+        loader.load(changed(bundle, wrong))
+
+
+def test_a_change_slipped_into_a_model_of_the_catalogue_is_refused(bundle):
+    entry = store.import_bundle(bundle)
+    changed(entry.folder, {"any": torch.ones(3)})
+    with pytest.raises(ModelError, match=r"change\.safetensors was added"):
+        loader.load("tiny-ap")
+
+
 def test_packed_weights_are_near_and_small() -> None:
     generator = torch.Generator().manual_seed(1)
     weights = 0.1 * torch.randn(64, 32, 3, 3, 3, generator=generator) * torch.logspace(-3, 1, 64).view(-1, 1, 1, 1, 1)

@@ -362,3 +362,28 @@ def test_a_run_may_go_back_toward_the_weights_that_it_began_with(tmp_path: Path)
     name = max(first, key=lambda each: first[each].numel())
     far, half = (float((end[name] - first[name]).norm()) for end in ends)
     assert far > 0.01 and half == pytest.approx(far / 2, rel=0.1)
+
+
+def test_a_run_that_trains_a_part_keeps_the_rest_and_adds_a_small_file(tmp_path: Path) -> None:
+    first = train(tiny_config(tmp_path, 2), None, tmp_path / "first")
+    changes = {"start": str(first), "learning_rate": 0.01, "trained": ["upcat_1", "final_conv"]}
+    second = train(tiny_config(tmp_path, 3, **changes), None, tmp_path / "second")
+    kept, added = "models/model.safetensors", "models/change.safetensors"
+    assert (second / kept).read_bytes() == (first / kept).read_bytes()
+    assert 0 < (second / added).stat().st_size < (first / kept).stat().st_size / 2
+    before, after = (load(bundle, fold=False).network.state_dict() for bundle in (first, second))
+    differ = {name for name in before if not torch.equal(before[name], after[name])}
+    assert differ and all("upcat_1" in name or "final_conv" in name for name in differ)
+    meant = torch.load(tmp_path / "second" / "checkpoint.pt", weights_only=True)["average"]
+    for name in differ:
+        away, rounded = (float((values[name] - meant[name]).norm()) for values in (before, after))
+        assert rounded < 0.15 * away, f"{name} is stored as it was trained"
+
+
+def test_a_run_that_trains_a_part_needs_a_start_that_knows_the_rest(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="start"):
+        train(tiny_config(tmp_path, 2, trained=["upcat_1"]), None, tmp_path / "none")
+    other = train(tiny_config(tmp_path, 1, target="fractures"), None, tmp_path / "first")
+    changes = {"start": str(other), "trained": ["upcat_1"]}
+    with pytest.raises(InputError, match="final_conv"):
+        train(tiny_config(tmp_path, 2, **changes), None, tmp_path / "other")

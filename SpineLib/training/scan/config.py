@@ -65,10 +65,11 @@ class ScanConfig:
     some of torch's convolutions take a path on the CPU that is many times slower. dataset: name of the labeled scans
     given by --data, which are added to the synthetic ones; they make `real_share` of the patches. start: id or folder
     of a model whose weights, where names and sizes agree, the network begins with; start_share: how far it goes back to
-    them in the end. schedule: a line of `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they
-    are. distractor_share: of patches with bright lumps beside the spine. anywhere_share: of patches around any
-    structure instead of what the target shows, as where most vertebrae are healthy. steps: of the optimizer in each
-    cycle of its rate. metadata: fields of the bundle's metadata.json.
+    them in the end; trained: parts of the names of the weights that are trained, while all others stay those of `start`
+    and the bundle keeps but what was added to them; by default all are. schedule: a line of `schedules.SCHEDULES`.
+    plain_share: of patches whose intensities stay as they are. distractor_share: of patches with bright lumps beside
+    the spine. anywhere_share: of patches around any structure instead of what the target shows, as where most vertebrae
+    are healthy. steps: of the optimizer in each cycle of its rate. metadata: fields of the bundle's metadata.json.
     """
 
     id: str
@@ -86,6 +87,7 @@ class ScanConfig:
     anywhere_share: float = 0.0
     start: str = ""
     start_share: float = 0.0
+    trained: tuple[str, ...] = ()
     dataset: str = ""
     real_share: float = 0.5
     seed: int = 2023
@@ -122,12 +124,14 @@ def read_scan_config(path: Path, **real: Path | None) -> ScanConfig:
         given = {name: str(path) for name, path in real.items() if path is not None}
         synthetic = replace(synthetic, options={**synthetic.options, **given}, mixed=tuple(synthetic.mixed))
         synthetic.validate()
-        for name in ("patch", "smallest_patch", "steps"):
+        for name in ("patch", "smallest_patch", "steps", "trained"):
             if name in raw:
                 raw[name] = tuple(raw[name])
         config = ScanConfig(synthetic=synthetic, **raw)
         if config.schedule not in SCHEDULES or config.target not in TARGETS:
             raise ValueError(f'"{config.schedule}" is no schedule or "{config.target}" no target')
+        if config.trained and not config.start:
+            raise ValueError('"trained" says which weights of "start" change, but that is missing')
         return config
     except OSError as error:
         raise InputError(f'The training configuration "{path}" cannot be read.', "Check its path.") from error

@@ -11,6 +11,7 @@ import torch
 from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress, part_of, silent
 from SpineLib.models.bundle import write_bundle
+from SpineLib.models.loader import folder_of
 from SpineLib.networks.factory import build_network
 from SpineLib.training.curve_picture import draw_curves
 from SpineLib.training.scan.cases import TrainingScan, read_case, synthetic_scans
@@ -106,10 +107,22 @@ def _learn(
     channels = TARGETS[config.target].channels
     network = build_network(config.network["name"], 3, 1, channels, **config.network.get("options", {}))
     start = _begin_with(network, config.start) if config.start else {}
+    _keep_untrained(network, start, config.trained)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     best = ScanTrainer(config, network, training, real, validation, output, device).run(progress).to("cpu")
     _go_back(best, start, config.start_share)
     return best
+
+
+def _keep_untrained(network: torch.nn.Module, start: dict[str, torch.Tensor], trained: tuple[str, ...]) -> None:
+    """Train only the weights that have one of `trained` in their names, if it names any. Raises InputError where the
+    others would not be known."""
+    if not trained:
+        return
+    for name, values in network.named_parameters():
+        values.requires_grad_(any(part in name for part in trained))
+        if not values.requires_grad and name not in start:
+            raise InputError(f"The start model has no weights {name}.", 'Name them under "trained".')
 
 
 @torch.no_grad()
@@ -154,4 +167,5 @@ def _write(
         f"training/{CURVES}": output / CURVES,
         f"training/{PICTURE}": output / PICTURE,
     }
-    write_bundle(folder, metadata, network, files)
+    base = folder_of(config.start) if config.trained else None
+    write_bundle(folder, metadata, network, files, base)
