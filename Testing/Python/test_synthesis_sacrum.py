@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real sacra in synthetic CT: meshes find their endplate, lie under the lowest vertebra and leave the rest alone."""
+"""Sacra in synthetic CT: real ones lie level under the lowest vertebra, others are one bone, too."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from SpineLib.core.anatomy import BY_NAME, SACRUM
+from SpineLib.synthesis.ct.bones import paint_solids
 from SpineLib.synthesis.ct.case import SyntheticCT, make_case
+from SpineLib.synthesis.ct.grid import Canvas, Grain, Grid
 from SpineLib.synthesis.ct.options import CtOptions
+from SpineLib.synthesis.ct.sacrum import openings_between, sacral_marrow, whole_sacrum
+from SpineLib.synthesis.pelvis import sacrum
 from SpineLib.synthesis.shapes.pelvic import make_hips, make_sacrum
 from SpineLib.synthesis.shapes.prepare import make_shapes
 from SpineLib.synthesis.shapes.reading import level_of
@@ -21,6 +26,7 @@ from SpineLib.synthesis.shapes.upright import UnclearShapeError
 BODIES = (((0.0, 0.0, -18.0), (50.0, 32.0, 36.0)), ((0.0, 8.0, -58.0), (30.0, 16.0, 50.0)))
 WINGS = tuple(((side * 38.0, 16.0, -32.0), (30.0, 48.0, 44.0)) for side in (-1, 1))
 REAR = ((0.0, 36.0, -44.0), (60.0, 8.0, 64.0))
+SLOPE = 40.0
 BOXES = (*BODIES, *WINGS, REAR)
 """Middles and sizes (mm) of the boxes a made-up sacrum is made of, the middle of its endplate at the origin."""
 HIP = ((72.0, 10.0, -50.0), (30.0, 90.0, 150.0))
@@ -145,3 +151,41 @@ def test_a_folder_with_a_sacrum_becomes_a_file(tmp_path: Path) -> None:
     (shape,), warnings = make_shapes([tmp_path], tmp_path / "shapes.npz")
     assert shape.level == "Sacrum" and shape.volume_cm3 == pytest.approx(volume_cm3(), rel=0.08)
     assert len(warnings) == 1 and "left_hip" in warnings[0]
+
+
+def painted_sacrum(seed: int) -> tuple[Canvas, np.ndarray]:
+    """A sacrum without a real shape at 1.5 mm, and how far to the side each voxel lies, mm."""
+    grid = Grid.around(np.array([0.0, 28.0, -50.0]), (96, 80, 96), (1.5, 1.5, 1.5), np.eye(3))
+    canvas = Canvas(grid, np.zeros(grid.shape, np.float32))
+    values, grain = {"cortical": 700.0, "trabecular": 160.0, "fat": -100.0}, Grain(np.random.default_rng(0), 1.0)
+    marrow = sacral_marrow(canvas, values, grain, np.random.default_rng(seed))
+    paint_solids(canvas, whole_sacrum(SLOPE, 1.0), values, grain, SACRUM.code, marrow)
+    x, _, _ = grid.coordinates((slice(0, 96), slice(0, 80), slice(0, 96)))
+    return canvas, np.broadcast_to(np.abs(x), grid.shape)
+
+
+def test_a_sacrum_without_a_real_shape_is_one_bone_with_openings() -> None:
+    canvas, _ = painted_sacrum(1)
+    bone = canvas.labels == SACRUM.code
+    pieces, _ = ndimage.label(bone)
+    assert np.bincount(pieces[bone]).max() > 0.97 * bone.sum(), "all but the last body is joined"
+    to_bone_mm = ndimage.distance_transform_edt(~bone, 1.5)
+    bodies = sacrum(SLOPE, 1.0)[:5]
+    openings = openings_between(bodies, 1.0)
+    assert len(openings) == 8
+    for opening in openings:
+        line = opening.center + np.linspace(-20, 25, 46)[:, None] * opening.rotation[:, 2]
+        away = ndimage.map_coordinates(to_bone_mm, canvas.grid.indices(line).T, order=1)
+        assert away.min() > 2.0, "free from the front to the back"
+        assert (away < 6.0).sum() > 10, "bone around it"
+
+
+def test_the_wings_of_a_sacrum_may_be_fatty() -> None:
+    middles, wings = [], []
+    for seed in range(6):
+        canvas, aside = painted_sacrum(seed)
+        core = ndimage.binary_erosion(canvas.labels == SACRUM.code, iterations=3)
+        middles.append(float(np.median(canvas.values[core & (aside < 10)])))
+        wings.append(float(np.median(canvas.values[core & (aside > 32)])))
+    assert all(90 < middle < 150 for middle in middles)
+    assert min(wings) < 20 and max(wings) > 60, "by person"

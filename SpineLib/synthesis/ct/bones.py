@@ -14,6 +14,7 @@ from SpineLib.synthesis.ct.fractures import Fracture
 from SpineLib.synthesis.ct.grid import Canvas, Grain, Window, slabs, within
 from SpineLib.synthesis.ct.look_alikes import altered, carve
 from SpineLib.synthesis.ct.person import Person
+from SpineLib.synthesis.ct.sacrum import Marrow, evenly_spongy, sacral_marrow
 from SpineLib.synthesis.ct.vertebra import Vertebra
 from SpineLib.synthesis.projection import Placed
 
@@ -37,7 +38,9 @@ def paint_spine(canvas: Canvas, person: Person, values: dict[str, float], rng: n
     grain, fine, rough = Grain(rng, 0.9), Grain(rng, 0.45), Grain(rng, 2.5)
     paint_discs(canvas, person.vertebrae, values, rng)
     joint_mm, below = np.float32(rng.uniform(*JOINT_MM)), None
-    paint_solids(canvas, person.sacrum, values, grain, SACRUM.code)
+    # By its own random numbers, so that all others stay as they are.
+    marrow = sacral_marrow(canvas, values, grain, rng.spawn(1)[0])
+    paint_solids(canvas, person.sacrum, values, grain, SACRUM.code, marrow)
     # What a vertebra covers of a real sacrum is the vertebra's, as it looks.
     taken = (0, DISC.code, SACRUM.code) if person.sacrum_looks is not None else (0, DISC.code)
     for vertebra in person.vertebrae:
@@ -51,8 +54,15 @@ def paint_spine(canvas: Canvas, person: Person, values: dict[str, float], rng: n
         below = found
 
 
-def paint_solids(canvas: Canvas, solids: list[Placed], values: dict[str, float], grain: Grain, label: int = 0) -> None:
-    """Solids as one bone: walls end where the solids overlap."""
+def paint_solids(
+    canvas: Canvas,
+    solids: list[Placed],
+    values: dict[str, float],
+    grain: Grain,
+    label: int = 0,
+    marrow: Marrow | None = None,
+) -> None:
+    """Solids as one bone: walls end where the solids overlap. marrow: what it holds, if not evenly spongy bone."""
     drawn = _union(canvas, solids, np.eye(3), np.zeros(3))
     if drawn is None:
         return
@@ -60,7 +70,7 @@ def paint_solids(canvas: Canvas, solids: list[Placed], values: dict[str, float],
     for slab in slabs(window):
         own = within(slab, window)
         if outer[own].min() < canvas.edge_mm:
-            spongy = np.float32(0.75 * values["trabecular"]) * (1 + np.float32(0.25) * grain.on(slab))
+            spongy = marrow(slab) if marrow else evenly_spongy(values, grain, slab)
             _fill(canvas, slab, outer[own], inner[own], values["cortical"], spongy)
     if label:
         here = canvas.labels[window]

@@ -12,6 +12,7 @@ from SpineLib.synthesis.ct.fractures import COLLAPSING, KINDS, Fracture, sample_
 from SpineLib.synthesis.ct.look_alikes import LookAlike, sample_look_alike
 from SpineLib.synthesis.ct.options import CtOptions
 from SpineLib.synthesis.ct.real_curves import draw_tilts, load_curves
+from SpineLib.synthesis.ct.sacrum import whole_sacrum
 from SpineLib.synthesis.ct.shape_draw import draw_looks
 from SpineLib.synthesis.ct.shaped import Looks
 from SpineLib.synthesis.ct.shaped_pelvis import Pelvis, carve, shaped_pelvis
@@ -20,15 +21,13 @@ from SpineLib.synthesis.ct.variants import VARIANTS
 from SpineLib.synthesis.ct.vertebra import Vertebra, make_vertebra
 from SpineLib.synthesis.curve import CurveOptions, Pose, build_poses
 from SpineLib.synthesis.head_and_arms import arms, head, shoulder_blades
-from SpineLib.synthesis.pelvis import foramina, hips, sacrum
+from SpineLib.synthesis.pelvis import hips
 from SpineLib.synthesis.projection import Placed
 from SpineLib.synthesis.shapes.store import SACRUM, load_shapes
 from SpineLib.synthesis.thorax import Strand, build_cage, clavicles, ribs
-from SpineLib.synthesis.vertebra import SIDES, bar
 
 VARIANT_SHARES = {"usual": 0.8, "L6": 0.08, "four lumbar": 0.06, "T13": 0.06}
 FRACTURED_SHARE, IMPLANT_SHARE, ARMS_DOWN_SHARE = 0.5, 0.08, 0.3
-Place = tuple[float, float, float]
 KIND_SHARES = (0.3, 0.16, 0.12, 0.14, 0.1, 0.1, 0.08)
 
 
@@ -82,7 +81,7 @@ def sample_person(
     slope = float(np.rad2deg(np.arctan2(-poses[0].rotation[1, 2], poses[0].rotation[2, 2])) + 10)
     pelvis = shaped_pelvis(looks, poses[0], slope, build.scale)
     body, solids, strands = _surroundings(poses, build, pelvis, rng)
-    bones = [pelvis.sacrum] if pelvis else _whole_sacrum(slope, build.scale)
+    bones = [pelvis.sacrum] if pelvis else whole_sacrum(slope, build.scale)
     rods = _rods(poses, level, rng) if implanted and not cement else []
     return Person(variant, build, vertebrae, bones, solids, strands, rods, body, osteoporotic, looks.get(SACRUM)), level
 
@@ -149,7 +148,7 @@ def _surroundings(
     # The last solid of the film's head stands for C1 and C2, which are whole here.
     (*skull, _), jaw, soft_head = head(neck, build.scale)
     body.flesh.extend(soft_head)
-    pelvic = [*hip_strands, *foramina(build.scale)]
+    pelvic = hip_strands
     if pelvis is not None:
         pelvic = [] if pelvis.hips else hip_strands
         hip_solids = [*pelvis.hips, *pelvis.femurs] or [carve(solid, pelvis.sacrum) for solid in hip_solids]
@@ -162,17 +161,6 @@ def _surroundings(
         strands += bones
         body.flesh.extend(soft_arms)
     return body, hip_solids + skull, strands
-
-
-def _whole_sacrum(slope: float, scale: float) -> list[Placed]:
-    """The sacral bodies, with wings and a rear wall in place of the film's one broad bar: there is a canal between."""
-    *bodies, _ = sacrum(slope, scale)
-
-    def wing(start: Place, end: Place, thick: tuple[float, float], low: tuple[float, float]) -> Placed:
-        return bar(np.array(start) * scale, np.array(end) * scale, thick, low, 1.0, (0.0, 1.0, 0.0))
-
-    wings = [wing((side * 36, 14, -14), (side * 17, 46, -74), (17, 11), (8, 6)) for side in SIDES]
-    return [*bodies, *wings, wing((0, 37, -22), (0, 60, -84), (17, 3.2), (9, 3.0))]
 
 
 def _short_rib(pose: Pose, side: float) -> Strand:
