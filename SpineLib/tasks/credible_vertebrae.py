@@ -50,7 +50,7 @@ def credible_vertebrae(
 
     found = find_instances(voxels.where, voxels.votes, voxels.shares, grid.spacing_mm, grid.shape)
     sure = [instance for instance in found if instance.confidence >= LEAST_CONFIDENCE]
-    whole = without_fragments(sure, is_cut)
+    whole = without_sacral(without_fragments(sure, is_cut), voxels, grid)
     row = most_credible(in_one_row(whole, grid, coarse))
     on_sacrum = bool(row) and is_on_sacrum(center_mm(row[-1], grid), voxels, grid)
     bodies = [each for each in whole if _body_share(each, voxels) >= LEAST_BODY_SHARE]
@@ -98,6 +98,15 @@ def without_dwarfs(
         pair for pair, size, small in zip(pairs, sizes, least, strict=True) if size >= share * small or is_cut(pair[0])
     ]
     return [instance for instance, _ in kept], [name for _, name in kept]
+
+
+def without_sacral(instances: "list[Instance]", voxels: "VertebraVoxels", grid: "ScanGrid") -> "list[Instance]":
+    """Without small ones below the sacrum's middle: pieces of it, also where the scan ends there."""
+    sacrum = _sacrum_mm(voxels, grid)
+    if not len(sacrum):
+        return instances
+    middle, usual = sacrum[:, 2].mean(), np.median([len(each.where) for each in instances])
+    return [each for each in instances if center_mm(each, grid)[2] > middle or len(each.where) >= SACRAL_SHARE * usual]
 
 
 def without_first_sacral(row: "list[Instance]", on_sacrum: bool) -> "list[Instance]":
@@ -197,12 +206,19 @@ def most_credible(instances: "list[Instance]") -> "list[Instance]":
 
 def is_on_sacrum(lowest_mm: np.ndarray, voxels: "VertebraVoxels", grid: "ScanGrid") -> bool:
     """Whether the sacrum begins where the next vertebra would."""
+    points = _sacrum_mm(voxels, grid)
+    return bool(
+        len(points)
+        and np.linalg.norm(points - lowest_mm, axis=1).min() <= SACRUM_NEAR_MM
+        and lowest_mm[2] > points[:, 2].min()
+    )
+
+
+def _sacrum_mm(voxels: "VertebraVoxels", grid: "ScanGrid") -> np.ndarray:
+    """Some points of the sacrum, RAS mm `(n, 3)`; none where there is too little of it."""
     from SpineLib.networks.ct_channels import PARTS
 
     sacrum = np.argwhere(voxels.parts == PARTS.index("sacrum"))
     if len(sacrum) * grid.spacing_mm**3 < LEAST_SACRUM_MM3:
-        return False
-    points = grid.points(sacrum[:: max(1, len(sacrum) // 5000)])
-    return bool(
-        np.linalg.norm(points - lowest_mm, axis=1).min() <= SACRUM_NEAR_MM and lowest_mm[2] > points[:, 2].min()
-    )
+        return np.zeros((0, 3))
+    return grid.points(sacrum[:: max(1, len(sacrum) // 5000)])

@@ -12,7 +12,7 @@ from SpineLib.core.progress import silent
 from SpineLib.inference.attempts import carry_out
 from SpineLib.inference.device import select
 from SpineLib.inference.scan_grid import grid_around, grid_over, mask_on, resampled
-from SpineLib.inference.scan_networks import find_vertebrae
+from SpineLib.inference.scan_networks import MAYBE_SACRUM, decide_sacrum, find_vertebrae
 from SpineLib.inference.windows import plan, run
 from SpineLib.io.itk import image_of
 from SpineLib.networks.ct_channels import PARTS, VERTEBRA_CHANNELS
@@ -256,7 +256,7 @@ class Sure(torch.nn.Module):
     ("shares", "part"),
     [
         ({"nothing": 0.8, "sacrum": 0.2}, "sacrum"),
-        ({"nothing": 0.9, "sacrum": 0.1}, ""),
+        ({"nothing": 0.98, "sacrum": 0.02}, ""),
         ({"body": 0.7, "sacrum": 0.3}, "body"),
         ({"nothing": 0.6, "posterior": 0.4}, ""),
     ],
@@ -266,3 +266,13 @@ def test_an_unsure_sacrum_is_one_where_nothing_else_would_be(shares: dict[str, f
     network, image = Sure(**shares), np.zeros(wanted.shape, np.float32)
     found = find_vertebrae(network, image, wanted, 1.5, (16, 16, 16), CPU, silent, lambda _: None)
     assert (found.parts == PARTS.index(part)).all()
+
+
+@pytest.mark.parametrize(("maybe", "taken"), [(30, False), (50, False), (51, True), (90, True)])
+def test_the_edge_of_a_sure_sacrum_is_left_as_it_is(maybe: int, taken: bool) -> None:
+    """Of 200 voxels 50 are surely of the sacrum, so many more may be."""
+    parts = np.zeros(200, np.uint8)
+    parts[:50], parts[50 : 50 + maybe], parts[-1] = PARTS.index("sacrum"), MAYBE_SACRUM, PARTS.index("disc")
+    decide_sacrum(parts)
+    assert (parts == PARTS.index("sacrum")).sum() == 50 + maybe * taken
+    assert (parts == 0).sum() == 200 - 50 - 1 - maybe * taken and parts[-1] == PARTS.index("disc")

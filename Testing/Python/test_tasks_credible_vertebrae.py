@@ -9,10 +9,10 @@ from SpineLib.core.mask import Mask
 from SpineLib.core.result import Vertebra
 from SpineLib.core.volume import Volume
 from SpineLib.inference.scan_grid import ScanGrid, grid_over
-from SpineLib.inference.scan_networks import CoarseLevels, no_levels
+from SpineLib.inference.scan_networks import CoarseLevels, VertebraVoxels, no_levels
 from SpineLib.labelling.instances import Instance
 from SpineLib.labelling.naming import MOST_VERTEBRAE, Name
-from SpineLib.networks.ct_channels import LEVELS
+from SpineLib.networks.ct_channels import LEVELS, PARTS
 from SpineLib.tasks.credible_vertebrae import (
     cut_by_end,
     in_one_row,
@@ -23,6 +23,7 @@ from SpineLib.tasks.credible_vertebrae import (
     without_dwarfs,
     without_first_sacral,
     without_fragments,
+    without_sacral,
 )
 from SpineLib.tasks.ct_spine import told_of
 from SpineLib.tasks.scan_image import ScanImage, scan_image
@@ -203,6 +204,19 @@ def test_a_small_vertebra_on_the_sacrum_is_a_part_of_it() -> None:
     assert without_first_sacral(row, on_sacrum=False) == row
     assert without_first_sacral(row[:3], on_sacrum=True) == row[:3]
     assert without_first_sacral(row[:1], on_sacrum=True) == row[:1]
+
+
+@pytest.mark.parametrize(("sacrum_height", "dropped"), [(40, True), (4, False), (0, False)])
+def test_a_small_vertebra_below_the_middle_of_the_sacrum_is_a_piece_of_it(sacrum_height: int, dropped: bool) -> None:
+    """Also where the scan cuts it; a whole one there speaks against the sacrum."""
+    row = [*(vertebra(height, 900) for height in (100, 80, 60)), vertebra(2, 400)]
+    parts = np.zeros(GRID.shape, np.uint8)
+    parts[5:12, 5:35, :sacrum_height] = PARTS.index("sacrum")
+    nothing = np.zeros((0, 3), np.float32)
+    voxels = VertebraVoxels(parts, np.zeros((2, *GRID.shape), np.uint8), nothing, nothing, nothing[:, 0], nothing)
+    assert without_sacral(row, voxels, GRID) == row[: 4 - dropped]
+    row[-1] = vertebra(2, 600)
+    assert without_sacral(row, voxels, GRID) == row
 
 
 def test_the_spine_is_followed_beyond_its_ends_only() -> None:
