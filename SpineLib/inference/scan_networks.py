@@ -23,10 +23,11 @@ from SpineLib.networks.ct_channels import (
 )
 
 OVERLAP = 0.25
-SACRUM, MAYBE_SACRUM, LEAST_SACRUM = PARTS.index("sacrum"), len(PARTS), 0.03
+SACRUM, MAYBE_SACRUM = PARTS.index("sacrum"), len(PARTS)
+LEAST_SACRUM, UNSURE = 0.005, 1.3
 """Where nothing is more probable than the sacrum, but the sacrum is so probable, it may be there. Synthetic sacra are
-less varied than real ones: of those the network is less sure, and far more is possible than probable (on synthetic
-scans a quarter to two thirds as much, around the edge)."""
+less varied than real ones: of those the network is less sure, and so many times as much is possible as is probable (on
+synthetic scans a third as much to as much, around the edge)."""
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,9 @@ def find_vertebrae(
 
 
 def decide_sacrum(parts: np.ndarray) -> None:
-    """Where it may be, in place: it is there if that is more than where it surely is, nothing is there otherwise."""
+    """Where it may be, in place: it is there if that is far more than where it surely is; else nothing is there."""
     maybe = parts == MAYBE_SACRUM
-    parts[maybe] = SACRUM if np.count_nonzero(maybe) > np.count_nonzero(parts == SACRUM) else 0
+    parts[maybe] = SACRUM if np.count_nonzero(maybe) > UNSURE * np.count_nonzero(parts == SACRUM) else 0
 
 
 def find_fractures(

@@ -37,6 +37,14 @@ class Instance:
     numbers: np.ndarray
     confidence: float
 
+    def joined(self, other: "Instance") -> "Instance":
+        """Both as one vertebra."""
+        sizes = len(self.where), len(other.where)
+        center = np.average([self.center, other.center], axis=0, weights=sizes)
+        confidence = float(np.average([self.confidence, other.confidence], weights=sizes))
+        where, numbers = (np.concatenate(each) for each in ((self.where, other.where), (self.numbers, other.numbers)))
+        return Instance(center, where, numbers, confidence)
+
 
 def find_instances(
     where: np.ndarray, votes: np.ndarray, shares: np.ndarray, spacing_mm: float, shape: tuple[int, ...]

@@ -40,6 +40,13 @@ LEAST = 0.003
 """No level is ruled out by its looks alone."""
 REGION_LEAST = 0.003
 """As above, of the region that a vertebra looks like from near."""
+FIRST_COUNTED = _USUAL.index("T11")
+COUNTED = 0.85
+"""From this level on the localizer may count on as in a usual spine, from the head or from the sacrum, where the spine
+is none. The level that it then tells speaks for the true one by this much of what the true one's own would."""
+HALFWAY = 12.0
+"""A vertebra with short ribs looks like something between chest and loin: to each in part. How much that counts."""
+CHEST, LOIN = REGIONS.index("T"), REGIONS.index("L")
 LEAST_BODY = 0.1
 """Of an atlas less than this share is taken for a body, of any other vertebra a quarter and more."""
 BODY_MISSED = 0.03
@@ -133,10 +140,11 @@ def _name(level: str, marginal: np.ndarray) -> Name:
 def _evidence(looks: Sequence[Looks], levels: tuple[str, ...], shift: int, on_sacrum: bool) -> np.ndarray:
     """`(n, levels of this kind of spine)`: how much speaks for each level, where the localizer takes every vertebra for
     the one `shift` levels below it."""
-    places = [LEVELS.index(level) for level in levels]
     regions = [REGIONS.index(level[0]) for level in levels]
-    afar = np.pad([each.levels[places] for each in looks], ((0, 0), (1, 1)))[:, 1 + shift : 1 + shift + len(levels)]
+    afar = np.pad(_afar(looks, levels), ((0, 0), (1, 1)))[:, 1 + shift : 1 + shift + len(levels)]
     near = np.stack([each.regions[regions] for each in looks])
+    if "T13" in levels:
+        near[:, levels.index("T13")] = [HALFWAY * each.regions[CHEST] * each.regions[LOIN] for each in looks]
     evidence = (afar + LEAST) ** TRUST * (near + REGION_LEAST)
     is_atlas = np.array(levels) == "C1"
     for row, each in zip(evidence, looks, strict=True):
@@ -145,6 +153,19 @@ def _evidence(looks: Sequence[Looks], levels: tuple[str, ...], shift: int, on_sa
     if on_sacrum:
         evidence[-1, :-1] *= OFF_THE_SACRUM
     return evidence
+
+
+def _afar(looks: Sequence[Looks], levels: tuple[str, ...]) -> np.ndarray:
+    """`(n, levels of this kind of spine)`: how much each vertebra looks like each level, or like the one that it would
+    be in a usual spine when counted from the head or from the sacrum."""
+    seen = np.stack([each.levels for each in looks])
+    afar = seen[:, [LEVELS.index(level) for level in levels]]
+    for place in range(FIRST_COUNTED, len(levels)):
+        for usual in (place, place + len(_USUAL) - len(levels)):
+            if usual < len(_USUAL):
+                counted = COUNTED * seen[:, LEVELS.index(_USUAL[usual])]
+                np.maximum(afar[:, place], counted, out=afar[:, place])
+    return afar
 
 
 def _skips(centers_mm: np.ndarray) -> np.ndarray:

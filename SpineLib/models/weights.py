@@ -2,8 +2,8 @@
 """The weights of a bundle: one file, and where a later training changed a part of them, a small one beside it.
 
 `models/change.safetensors` holds what is to be added to weights of `models/model.safetensors`. A change spans less than
-the weights do, so its layers take 4 bits instead of 8 with nearly the same error, and a repository that keeps its
-history does not store again what stayed the same.
+the weights do, so its large layers take some 5 bits instead of 8 with nearly the same error, and a repository that
+keeps its history does not store again what stayed the same.
 """
 
 import pickle
@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from SpineLib.core.errors import ModelError
-from SpineLib.models.packing import State, packed, unpacked
+from SpineLib.models.packing import LARGEST, State, packed, unpacked
 
 if TYPE_CHECKING:
     from torch import nn
 
 WEIGHTS = ("models/model.safetensors", "models/model.pt")
 CHANGE = "models/change.safetensors"
-LARGEST_CHANGE = 7
-"""Of the whole numbers that a change is stored as: 4 bits with their sign."""
+LARGEST_CHANGE, LARGE_LAYER = 10, 8192
+"""Of the whole numbers that the change of a layer of so many weights is stored as. Smaller layers lie next to the image
+and the answer, where rounding shows most, and keep 8 bits."""
 
 
 def weights_paths(folder: Path) -> tuple[Path, ...]:
@@ -56,11 +57,11 @@ def weight_files(network: "nn.Module", base: Path | None = None) -> dict[str, by
     kept, *_ = weights_paths(base)
     before = _read(kept)
     change = {name: values.cpu().float() - before[name].float() for name, values in state.items()}
-    change = {name: values for name, values in change.items() if values.any()}
-    return {
-        kept.relative_to(base).as_posix(): kept,
-        CHANGE: save(packed(change, LARGEST_CHANGE), metadata=about),
-    }
+    stored: State = {}
+    for name, values in change.items():
+        if values.any():
+            stored |= packed({name: values}, LARGEST_CHANGE if values.numel() >= LARGE_LAYER else LARGEST)
+    return {kept.relative_to(base).as_posix(): kept, CHANGE: save(stored, metadata=about)}
 
 
 def _read(path: Path) -> State:

@@ -32,6 +32,9 @@ LEAST_MM3 = {"C": 1600.0, "T": 4000.0, "L": 9000.0}
 """A fifth of an adult's vertebra of the neck, chest and loin. A smaller one is none, unless the border cuts it."""
 CHILD_RATIO, CHILD_SHARE = 2.0, 0.4
 """Where none has twice that least, the row is a child's, whose vertebrae need this share of it."""
+HALF_GAP, GAPS_BESIDE = 0.6, 3
+"""Two at the end of a row that the scan's end cuts both are one vertebra where they lie nearer than this share of the
+usual way between the next ones, of which so many are looked at."""
 SACRUM_NEAR_MM = 55.0
 """From the center of the lowest vertebra to the nearest point of the sacrum, at most, where the two touch."""
 LEAST_SACRUM_MM3 = 4000.0
@@ -51,7 +54,7 @@ def credible_vertebrae(
     found = find_instances(voxels.where, voxels.votes, voxels.shares, grid.spacing_mm, grid.shape)
     sure = [instance for instance in found if instance.confidence >= LEAST_CONFIDENCE]
     whole = without_sacral(without_fragments(sure, is_cut), voxels, grid)
-    row = most_credible(in_one_row(whole, grid, coarse))
+    row = with_whole_ends(most_credible(in_one_row(whole, grid, coarse)), is_cut)
     on_sacrum = bool(row) and is_on_sacrum(center_mm(row[-1], grid), voxels, grid)
     bodies = [each for each in whole if _body_share(each, voxels) >= LEAST_BODY_SHARE]
     others = [each for each in off_the_row(bodies, row, grid, coarse, on_sacrum) if not is_cut(each)]
@@ -107,6 +110,23 @@ def without_sacral(instances: "list[Instance]", voxels: "VertebraVoxels", grid: 
         return instances
     middle, usual = sacrum[:, 2].mean(), np.median([len(each.where) for each in instances])
     return [each for each in instances if center_mm(each, grid)[2] > middle or len(each.where) >= SACRAL_SHARE * usual]
+
+
+def with_whole_ends(row: "list[Instance]", is_cut: "Callable[[Instance], bool]") -> "list[Instance]":
+    """With one vertebra in place of two halves of it at an end of the row: the scan's end hides its center, so votes
+    for it may fall apart. is_cut: as in `without_fragments`."""
+    for _ in range(2):
+        row = _with_whole_start(row, is_cut)[::-1]
+    return row
+
+
+def _with_whole_start(row: "list[Instance]", is_cut: "Callable[[Instance], bool]") -> "list[Instance]":
+    if len(row) < 3:
+        return row
+    ways = np.linalg.norm(np.diff([each.center for each in row], axis=0), axis=1)
+    if ways[0] >= HALF_GAP * np.median(ways[1 : 1 + GAPS_BESIDE]) or not (is_cut(row[0]) and is_cut(row[1])):
+        return row
+    return [row[0].joined(row[1]), *row[2:]]
 
 
 def without_first_sacral(row: "list[Instance]", on_sacrum: bool) -> "list[Instance]":

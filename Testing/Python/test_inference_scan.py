@@ -256,7 +256,7 @@ class Sure(torch.nn.Module):
     ("shares", "part"),
     [
         ({"nothing": 0.8, "sacrum": 0.2}, "sacrum"),
-        ({"nothing": 0.98, "sacrum": 0.02}, ""),
+        ({"nothing": 0.996, "sacrum": 0.004}, ""),
         ({"body": 0.7, "sacrum": 0.3}, "body"),
         ({"nothing": 0.6, "posterior": 0.4}, ""),
     ],
@@ -268,9 +268,9 @@ def test_an_unsure_sacrum_is_one_where_nothing_else_would_be(shares: dict[str, f
     assert (found.parts == PARTS.index(part)).all()
 
 
-@pytest.mark.parametrize(("maybe", "taken"), [(30, False), (50, False), (51, True), (90, True)])
+@pytest.mark.parametrize(("maybe", "taken"), [(30, False), (65, False), (66, True), (90, True)])
 def test_the_edge_of_a_sure_sacrum_is_left_as_it_is(maybe: int, taken: bool) -> None:
-    """Of 200 voxels 50 are surely of the sacrum, so many more may be."""
+    """Of 200 voxels 50 are surely of the sacrum, so many more may be: 1.3 times 50 are 65."""
     parts = np.zeros(200, np.uint8)
     parts[:50], parts[50 : 50 + maybe], parts[-1] = PARTS.index("sacrum"), MAYBE_SACRUM, PARTS.index("disc")
     decide_sacrum(parts)

@@ -240,7 +240,9 @@ def test_a_field_without_landmarks_may_be_one_level_off_however_many_vertebrae_a
 def test_sacrum_and_ribs_rule_out_that_the_field_is_one_level_off(levels: list[str], on_sacrum: bool) -> None:
     names = name_vertebrae(looking_like(levels), line(len(levels)), on_sacrum)
     assert [name.level for name in names] == levels
-    assert all(name.confidence >= 0.95 for name in names)
+    # Without ribs in sight nothing tells a spine with a sixth lumbar vertebra, or with four.
+    least = 0.9 if on_sacrum else 0.95
+    assert all(name.confidence >= least for name in names)
 
 
 @pytest.mark.parametrize("shift", [-1, 1])

@@ -15,7 +15,8 @@ from torch import nn
 
 from SpineLib.core.errors import ModelError
 from SpineLib.models import loader, store
-from SpineLib.models.packing import SCALE, packed, unpacked
+from SpineLib.models.packing import LARGEST, SCALE, packed, unpacked
+from SpineLib.models.weights import LARGEST_CHANGE, read_weights, weight_files
 from SpineLib.networks.factory import build_network
 from SpineLib.networks.folding import fold_norms
 
@@ -76,6 +77,22 @@ def test_a_change_is_added_to_the_weights(bundle):
     for other, values in after.network.state_dict().items():
         assert torch.allclose(values, state[other] + (other == name), atol=1e-2), other
     assert after.sha256 != before.sha256
+
+
+def test_a_change_of_large_layers_is_coarse_and_of_small_ones_fine(tmp_path):
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3), torch.nn.Conv2d(8, 128, 3))
+    (tmp_path / "models").mkdir()
+    save_file(packed(network.state_dict()), tmp_path / "models" / "model.safetensors")
+    before = read_weights(tmp_path)
+    for values in network.parameters():
+        values.data += torch.randn(values.shape, generator=torch.Generator().manual_seed(2))
+    change = tmp_path / "models" / "change.safetensors"
+    change.write_bytes(weight_files(network, tmp_path)["models/change.safetensors"])
+    largest = {name: int(values.abs().max()) for name, values in load_file(change).items() if values.ndim > 3}
+    assert largest == {"0.weight": LARGEST, "1.weight": LARGEST_CHANGE}
+    for name, values in read_weights(tmp_path).items():
+        after = network.state_dict()[name]
+        assert (values - after).norm() < 0.1 * (after - before[name]).norm(), name
 
 
 @pytest.mark.parametrize("change", [{"no_such_layer": torch.ones(3)}, {"": torch.ones(1)}])

@@ -20,6 +20,7 @@ from SpineLib.tasks.credible_vertebrae import (
     most_credible,
     off_the_row,
     spine_between,
+    with_whole_ends,
     without_dwarfs,
     without_first_sacral,
     without_fragments,
@@ -72,6 +73,22 @@ def test_a_vertebra_that_padding_cuts_may_be_small(value: int) -> None:
     assert without_fragments(row, cut_by_end(scan_of(GRID.affine, voxels), GRID, 5.0)) == row[1:]
     voxels[:, :, 100:] = value
     assert without_fragments(row, cut_by_end(scan_of(GRID.affine, voxels), GRID, 5.0)) == row
+
+
+def test_two_halves_of_a_vertebra_that_the_border_cuts_are_one() -> None:
+    halves = [vertebra(112, 200, 0.8), vertebra(106, 400, 0.95)]
+    whole = [vertebra(height, 900) for height in (88, 68, 48)]
+    ends = {id(each) for each in halves}
+    joined = with_whole_ends([*halves, *whole], lambda each: id(each) in ends)
+    assert joined[1:] == whole
+    assert len(joined[0].where) == len(joined[0].numbers) == 600
+    assert joined[0].confidence == pytest.approx(0.9) and 107 < joined[0].center[2] < 113
+    upward = [*whole[::-1], *halves[::-1]]
+    assert len(with_whole_ends(upward, lambda each: id(each) in ends)) == 4
+    # Whole ones may lie as near; cut ones may be two where a body lies between their centers.
+    assert with_whole_ends([*halves, *whole], never) == [*halves, *whole]
+    apart = [vertebra(123, 200), *halves[1:]]
+    assert len(with_whole_ends([*apart, *whole], lambda each: len(each.where) < 900)) == 5
 
 
 def test_the_end_is_that_of_the_scan_however_it_is_turned() -> None:

@@ -69,13 +69,24 @@ def test_shrinking_keeps_voxel_centers_where_they_are() -> None:
 def test_the_way_to_the_center_leads_there_also_in_a_mirror() -> None:
     patch = central_patch(small_scan(), (20, 24, 32))
     for each in (patch, mirrored(patch)):
-        parts, ways, vertebra, _ = TARGETS["parts"].encode(each, 2.0)
+        parts, ways, vertebra, _, others = TARGETS["parts"].encode(each, 2.0)
         for label in (20, 21):
             where = np.argwhere(each.labels == label)
-            reached = where + ways.numpy()[(slice(None), *where.T)].T * OFFSET_UNIT_MM / 2.0
-            np.testing.assert_allclose(reached, np.tile(each.centers[label], (len(where), 1)), atol=1e-4)
+            for way, goal in ((ways, label), (others, 41 - label)):
+                reached = where + way.numpy()[(slice(None), *where.T)].T * OFFSET_UNIT_MM / 2.0
+                np.testing.assert_allclose(reached, np.tile(each.centers[goal], (len(where), 1)), atol=1e-4)
         assert set(np.unique(parts[vertebra])) == {1 << 1, 1 << 2}
         assert (parts.numpy()[each.labels == 102] == 1 << 3).all()
+
+
+def test_a_vote_toward_the_neighbor_costs_more_than_one_beside() -> None:
+    patch = central_patch(small_scan(), (20, 24, 32))
+    truth, costs = TARGETS["parts"].encode(patch, 1.0), []
+    for axis in (0, 2):
+        votes = answer_for("parts", truth)
+        votes[:, len(PARTS) + axis] -= 0.9 * torch.from_numpy(patch.labels == 20)
+        costs.append(float(TARGETS["parts"].loss(votes, *(each[None] for each in truth))))
+    assert costs[1] > costs[0] + 0.1
 
 
 def test_a_mirror_exchanges_left_and_right_only() -> None:
@@ -166,7 +177,7 @@ def answer_for(target: str, truth: tuple[torch.Tensor, ...]) -> torch.Tensor:
         return (((truth[0] >> torch.arange(4).view(-1, 1, 1, 1)) & 1) * 20.0)[None]
     one_hot = ((truth[0] >> torch.arange(5).view(-1, 1, 1, 1)) & 1) * 20.0
     regions = torch.nn.functional.one_hot(truth[3], len(REGIONS)).movedim(-1, 0) * 20.0
-    return torch.cat([one_hot, truth[1], regions])[None]
+    return torch.cat([one_hot, truth[1].nan_to_num(), regions])[None]
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))
@@ -187,7 +198,7 @@ def test_levels_are_numbered_and_regions_are_those_of_their_names() -> None:
     patch = central_patch(small_scan(), (20, 24, 32))
     (levels,) = TARGETS["levels"].encode(patch, 5.0)
     assert {LEVELS[number - 1] for number in levels.unique().tolist() if number} == {"L1", "L2"}
-    _, _, vertebra, regions = TARGETS["parts"].encode(patch, 1.5)
+    _, _, vertebra, regions, _ = TARGETS["parts"].encode(patch, 1.5)
     assert set(regions[vertebra].tolist()) == {REGIONS.index("L")}
 
 

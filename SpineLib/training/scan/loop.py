@@ -106,9 +106,8 @@ class ScanTrainer:
 
     def _learn(self, image: torch.Tensor, truth: tuple[torch.Tensor, ...]) -> float:
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_short):
-            answer = self.network(image.to(self.device))
-        loss = self.target.loss(answer.float(), *(each.to(self.device) for each in truth))
+        answer = self._answer(self.network, image)
+        loss = self.target.loss(answer, *(each.to(self.device) for each in truth))
         self.schedule.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -124,7 +123,7 @@ class ScanTrainer:
         for start in range(0, len(self.validation), VALIDATED_AT_ONCE):
             patches = self.validation[start : start + VALIDATED_AT_ONCE]
             images = np.stack([network_values(patch.voxels) for patch in patches])[:, None]
-            answers = self.average.network(torch.from_numpy(images).to(self.device)).float().cpu()
+            answers = self._answer(self.average.network, torch.from_numpy(images)).cpu()
             for patch, answer in zip(patches, answers.split(1), strict=True):
                 truth = [each[None] for each in self.target.encode(patch, self.config.spacing_mm)]
                 found.setdefault("validation_loss", []).append(float(self.target.loss(answer, *truth)))
@@ -132,6 +131,10 @@ class ScanTrainer:
                     found.setdefault(name, []).append(value)
         known = {name: np.array(values)[np.isfinite(values)] for name, values in found.items()}
         return {name: float(values.mean()) for name, values in known.items() if len(values)}
+
+    def _answer(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_short):
+            return network(images.to(self.device)).float()
 
     def _note(self, **entry: Any) -> None:
         with (self.folder / CURVES).open("a", encoding="utf-8") as lines:
