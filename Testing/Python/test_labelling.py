@@ -250,3 +250,13 @@ def test_the_step_from_ribs_to_loin_outvotes_a_sure_localizer_that_is_one_level_
     levels = USUAL[16:22]
     names = name_vertebrae(looking_like(levels, shift), line(6), on_sacrum=False)
     assert [name.level for name in names] == levels
+
+
+def test_short_ribs_make_a_thirteenth_thoracic_vertebra() -> None:
+    """The localizer counts from the head as in a usual spine; from near one is something between chest and loin."""
+    levels = list(KINDS[3][0][-10:])
+    looks = looking_like([*USUAL[15:24], "L5"])
+    place = levels.index("T13")
+    looks[place] = replace(looks[place], regions=np.array([0.001, 0.449, 0.55]))
+    names = name_vertebrae(looks, line(10), on_sacrum=True)
+    assert [name.level for name in names] == levels
