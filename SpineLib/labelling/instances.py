@@ -42,8 +42,8 @@ class Instance:
         sizes = len(self.where), len(other.where)
         center = np.average([self.center, other.center], axis=0, weights=sizes)
         confidence = float(np.average([self.confidence, other.confidence], weights=sizes))
-        where, numbers = (np.concatenate(each) for each in ((self.where, other.where), (self.numbers, other.numbers)))
-        return Instance(center, where, numbers, confidence)
+        where = np.concatenate([self.where, other.where])
+        return Instance(center, where, np.concatenate([self.numbers, other.numbers]), confidence)
 
 
 def find_instances(

@@ -4,8 +4,9 @@
 A reading assigns consecutive levels of one kind of spine (the usual one, one with T13, with L6, with four lumbar
 vertebrae) to the vertebrae from the head downward; where two lie too far apart, it may leave levels out between them.
 Readings are weighed by what each vertebra looks like to the localizer, by how common that kind of spine is and by the
-sacrum below. The localizer may be one level off for the whole field, so each reading is weighed for that, too; ribs,
-which another network sees, and the sacrum tell, and so does the atlas, which has no body. Sums over all readings
+sacrum below. The localizer may be one level off for the whole field, so each reading is weighed for that, too, and in
+a spine with a vertebra more or less it may count on as in a usual one; ribs, which another network sees, and the sacrum
+tell, and so does the atlas, which has no body. Sums over all readings
 (forward and backward) give every vertebra's probability of every level. Our own design; the frequencies of variants
 are our choice, of the order of those in Carrino et al., Radiology 2011.
 """
