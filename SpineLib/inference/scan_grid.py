@@ -5,6 +5,7 @@ The networks' grid runs along the patient's axes: i to the left, j to the back, 
 Arrays are `(I, J, K)`, affines 4x4, index -> RAS mm.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,15 @@ class ScanGrid:
         (low, high), (least, most) = self._reach(), whole._reach()
         return ScanGrid.between(np.maximum(low, least), np.minimum(high, most), self.spacing_mm)
 
+    def part(self, start: np.ndarray, shape: tuple[int, ...]) -> "ScanGrid":
+        """As many voxels from index `start` on; they may lie beyond this grid."""
+        return ScanGrid((shape[0], shape[1], shape[2]), self.spacing_mm, self.points(np.array(start, float)[None])[0])
+
+    def halfway(self) -> "ScanGrid":
+        """The grid whose voxels lie in the middle of eight of this one's."""
+        i, j, k = (max(1, size - 1) for size in self.shape)
+        return ScanGrid((i, j, k), self.spacing_mm, self.points(np.full((1, 3), 0.5))[0])
+
     def values_on(self, target: "ScanGrid", values: np.ndarray) -> np.ndarray:
         """`values` of this grid `(I, J, K)` on another one: those of the nearest voxels, also beyond the border."""
         first = self.indices(target.points(np.zeros((1, 3))))[0]
@@ -67,6 +77,25 @@ class ScanGrid:
         """First and last voxel center, mm along the axes."""
         first = self.origin_ras_mm @ AXES
         return first, first + (np.array(self.shape) - 1) * self.spacing_mm
+
+
+@dataclass(frozen=True)
+class Field:
+    """How surely, 0 to 255, the voxels of a grid are inside of something: uint8 `(I, J, K)`."""
+
+    grid: ScanGrid
+    values: np.ndarray
+
+    def on(self, target: sitk.Image) -> np.ndarray:
+        """The field on the voxels of an image, linear; beyond the grid as at its border."""
+        size = np.array(target.GetSize()) - 1
+        ends = [target.TransformContinuousIndexToPhysicalPoint(each.tolist()) for each in corners(np.zeros(3), size)]
+        places = self.grid.indices(np.array(ends) * np.array([-1, -1, 1]))
+        last = np.array(self.grid.shape) - 1
+        low = np.clip(np.floor(places.min(axis=0)).astype(int), 0, last)
+        high = np.clip(np.ceil(places.max(axis=0)).astype(int), 0, last) + 1
+        box = self.values[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        return _linear(box.astype(np.float32), self.grid.part(low, box.shape), target)
 
 
 def grid_over(shape: tuple[int, ...], affine: np.ndarray, spacing_mm: float) -> ScanGrid:
@@ -104,23 +133,18 @@ def nearest_on(labels: sitk.Image, grid: ScanGrid) -> np.ndarray:
     return np.ascontiguousarray(array_of(found))
 
 
-def mask_on(image: sitk.Image, inside: Mask, grid: ScanGrid, sure: np.ndarray | None = None) -> Mask:
+def mask_on(image: sitk.Image, inside: Mask, grid: ScanGrid, fields: Sequence[Field] = ()) -> Mask:
     """A mask of a grid on the voxels of a scan: linear between the grid's voxels, half and more is in.
 
-    sure: uint8, how surely (0 to 255) a voxel of the mask's box, or one around it (`Mask.around`), is inside. It moves
-    the border between the voxels inside and those outside, but none of them across it.
+    fields: where there are any, the mask is where they are asked, and of it half and more of their mean is in. Several
+    looks at a scan that lie between each other's voxels tell a border closer than one.
     """
     size = image.GetSize()
     shape = (int(size[0]), int(size[1]), int(size[2]))
     if inside.is_empty:
         return Mask.empty(shape)
     box = np.pad(inside.box, 1).astype(np.float32)
-    if sure is not None:
-        shares = sure / np.float32(255)
-        box = np.where(box > 0, np.maximum(shares, np.float32(0.5)), np.minimum(shares, np.float32(0.499)))
-    corner = grid.points(np.array(inside.origin, float)[None] - 1)[0]
-    small = ScanGrid((box.shape[0], box.shape[1], box.shape[2]), grid.spacing_mm, corner)
-    window = _window(image, small)
+    window = _window(image, grid.part(np.array(inside.origin) - 1, box.shape))
     if window is None:
         return Mask.empty(shape)
     start, length = window
@@ -128,10 +152,21 @@ def mask_on(image: sitk.Image, inside: Mask, grid: ScanGrid, sure: np.ndarray | 
     target.SetSpacing(image.GetSpacing())
     target.SetDirection(image.GetDirection())
     target.SetOrigin(image.TransformIndexToPhysicalPoint([int(each) for each in start]))
-    found = sitk.Resample(image_of(box, small.affine), target, sitk.Transform(), sitk.sitkLinear, 0.0, sitk.sitkFloat32)
-    within = Mask.from_array(array_of(found) >= 0.5)
+    found = _linear(box, grid.part(np.array(inside.origin) - 1, box.shape), target) >= 0.5
+    if fields:
+        found &= sum(field.on(target) for field in fields) >= len(fields) * 255 / 2
+    within = Mask.from_array(found)
     first = [int(low + place) for low, place in zip(start, within.origin, strict=True)]
     return Mask(within.box, (first[0], first[1], first[2]), shape)
+
+
+def _linear(values: np.ndarray, grid: ScanGrid, target: sitk.Image) -> np.ndarray:
+    """float32 values of a grid on the voxels of an image; beyond the grid those of its border."""
+    resample = sitk.ResampleImageFilter()
+    resample.SetReferenceImage(target)
+    resample.SetOutputPixelType(sitk.sitkFloat32)
+    resample.UseNearestNeighborExtrapolatorOn()
+    return array_of(resample.Execute(image_of(values, grid.affine)))
 
 
 def _steps(image: sitk.Image) -> list[tuple[float, int]]:

@@ -10,9 +10,9 @@ LEFT_TO_RIGHT = 2
 """The first axis behind batch and channels."""
 
 
-class Mirrored(nn.Module):
-    """The mean of a network's logits for an image and, turned back, for its mirror image. sideways: channels that are a
-    way along the mirrored axis; they change their sign with it."""
+class InMirror(nn.Module):
+    """A network's logits for the mirror image of an image, turned back. sideways: channels that are a way along the
+    mirrored axis; they change their sign with it."""
 
     def __init__(self, network: nn.Module, sideways: Sequence[int] = ()) -> None:
         super().__init__()
@@ -22,4 +22,11 @@ class Mirrored(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         turned = self.network(image.flip(LEFT_TO_RIGHT)).flip(LEFT_TO_RIGHT)
         turned[:, self.sideways] *= -1
-        return (self.network(image) + turned) / 2
+        return turned
+
+
+class Mirrored(InMirror):
+    """The mean of a network's logits for an image and for its mirror image."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return (self.network(image) + super().forward(image)) / 2

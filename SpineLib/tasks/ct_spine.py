@@ -11,24 +11,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from SpineLib.core.anatomy import DISC, SACRUM
-from SpineLib.core.mask import Mask
 from SpineLib.core.progress import Progress, part_of, silent
 from SpineLib.core.result import Measurement, SpineResult, Structure, Vertebra
 from SpineLib.core.volume import Volume
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.scan_image import ScanImage, scan_image
+from SpineLib.tasks.scan_masks import shapes_of, structures_on, vertebrae_on
 from SpineLib.tasks.scan_measuring import measured
 from SpineLib.tasks.scan_model import ScanModel
-from SpineLib.tasks.scan_vertebrae import FineSpine, localize
+from SpineLib.tasks.scan_vertebrae import localize
 from SpineLib.tasks.scan_vertebrae import segment as segment_near
 from SpineLib.tasks.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
-
-    from SpineLib.labelling.instances import Instance
     from SpineLib.measurement.scan_measurements import FineShapes
 
 NAME = "ct"
@@ -92,88 +88,6 @@ def find(
         shapes = shapes_of(fine) if vertebrae and is_coarse else None
     warnings = (*scan.warnings, *localizer.warnings, *model.warnings, *told_of(vertebrae, fine.left_out))
     return FoundVertebrae(scan, model, vertebrae, structures, warnings, (localizer,), shapes)
-
-
-def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
-    """The vertebrae with masks of the scan's own voxels."""
-    from SpineLib.inference.scan_grid import mask_on
-    from SpineLib.networks.ct_channels import PARTS
-
-    found = []
-    others = np.isin(fine.voxels.parts, [PARTS.index("body"), PARTS.index("posterior")])
-
-    def on_scan(mask: Mask, surely: np.ndarray) -> Mask:
-        return mask_on(image, mask, fine.grid, mask.around(surely) * ~mask.around(others))
-
-    for instance, name in zip(fine.instances, fine.names, strict=True):
-        own = tuple(instance.where.T)
-        whole, body = _whole_and_body(instance, fine)
-        others[own] = False
-        mask, body = on_scan(whole, fine.voxels.solid[0]), on_scan(body, fine.voxels.solid[1])
-        others[own] = True
-        if mask.is_empty:
-            continue
-        center = fine.grid.points(instance.center[None])[0]
-        found.append(
-            Vertebra(
-                level=name.level,
-                confidence=round(name.confidence * instance.confidence, 4),
-                mask=mask,
-                second_level=name.second,
-                second_confidence=round(name.second_confidence * instance.confidence, 4) if name.second else None,
-                landmarks={"center": tuple(round(float(each), 2) for each in center)},
-                body=body,
-            )
-        )
-    return tuple(found)
-
-
-def _whole_and_body(instance: "Instance", fine: FineSpine) -> tuple[Mask, Mask]:
-    """A vertebra and its body on the fine grid."""
-    from SpineLib.networks.ct_channels import PARTS
-
-    where = instance.where
-    is_body = fine.voxels.parts[tuple(where.T)] == PARTS.index("body")
-    return Mask.from_indices(where, fine.grid.shape), Mask.from_indices(where[is_body], fine.grid.shape)
-
-
-def shapes_of(fine: FineSpine) -> "FineShapes":
-    """The vertebrae and the sacrum on the fine grid."""
-    from SpineLib.measurement.scan_measurements import FineShapes
-    from SpineLib.networks.ct_channels import PARTS
-
-    vertebrae = {}
-    for instance, name in zip(fine.instances, fine.names, strict=True):
-        whole, body = _whole_and_body(instance, fine)
-        vertebrae[name.level] = Vertebra(name.level, instance.confidence, whole, body=body)
-    sacrum = Mask.from_array(_largest(fine.voxels.parts == PARTS.index("sacrum"), only_one=True))
-    return FineShapes(vertebrae, None if sacrum.is_empty else sacrum, fine.grid.affine)
-
-
-def structures_on(image: "sitk.Image", fine: FineSpine) -> tuple[Structure, ...]:
-    """The sacrum and the discs, where there are any."""
-    from SpineLib.inference.scan_grid import mask_on
-    from SpineLib.networks.ct_channels import PARTS
-
-    found = []
-    for anatomy, part in ((SACRUM, "sacrum"), (DISC, "disc")):
-        inside = _largest(fine.voxels.parts == PARTS.index(part), anatomy is SACRUM)
-        mask = mask_on(image, Mask.from_array(inside), fine.grid)
-        if not mask.is_empty:
-            found.append(Structure(anatomy.name, mask, 1.0))
-    return tuple(found)
-
-
-def _largest(inside: np.ndarray, only_one: bool) -> np.ndarray:
-    """Its largest piece, or all but crumbs."""
-    from scipy import ndimage
-
-    pieces, count = ndimage.label(inside)
-    if count < 2:
-        return inside
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    return (pieces == sizes.argmax()) if only_one else (sizes >= 30)[pieces]
 
 
 def result_of(

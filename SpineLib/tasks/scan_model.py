@@ -52,9 +52,21 @@ class ScanModel:
         return cls(bundle, select(options.device, options.precision), spacing_mm, (i, j, k), sideways)
 
     @property
+    def looks_twice(self) -> bool:
+        """Whether the model wants the scan's mirror image to be looked at, too."""
+        return bool(self.bundle.metadata.get("mirrored", False))
+
+    @property
+    def mirror_network(self) -> "nn.Module":
+        """What looks at the mirror image only."""
+        from SpineLib.networks.mirrored import InMirror
+
+        return InMirror(self.bundle.network, self.sideways)
+
+    @property
     def network(self) -> "nn.Module":
         """What looks at the scan; where the model says so, at its mirror image, too."""
-        if not self.bundle.metadata.get("mirrored", False):
+        if not self.looks_twice:
             return self.bundle.network
         from SpineLib.networks.mirrored import Mirrored
 

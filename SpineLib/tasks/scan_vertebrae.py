@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from SpineLib.core.progress import Progress
+from SpineLib.core.progress import Progress, part_of
 from SpineLib.tasks.credible_vertebrae import (
     center_mm,
     coarse_places,
@@ -22,7 +22,7 @@ from SpineLib.tasks.scan_model import ScanModel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from SpineLib.inference.scan_grid import ScanGrid
+    from SpineLib.inference.scan_grid import Field, ScanGrid
     from SpineLib.inference.scan_networks import CoarseLevels, VertebraVoxels
     from SpineLib.labelling.instances import Instance
     from SpineLib.labelling.naming import Looks, Name
@@ -36,6 +36,8 @@ SIDE_MM = 50.0
 STEP_MM, TUBE_MM, MOST_STEPS = 75.0, 40.0, 12
 """How far it looks on from an end of the row at a time, how far to each side, and how often: a spine that the
 localizer saw in part only is followed to its end."""
+NEAR_VOXELS = 4
+"""The second look goes this far around the vertebrae of the first."""
 LARGEST_MM3 = 30e6
 """Images other than CT are looked at everywhere up to this size: a long spine's MRI has 24 liters."""
 LEAST_PIECE_MM3 = 500.0
@@ -62,13 +64,24 @@ class CoarseSpine:
 @dataclass(frozen=True)
 class FineSpine:
     """Vertebrae on the fine grid, from the head downward, and the other parts found there. left_out: centers,
-    RAS mm, of those that look like vertebrae but lie off their row."""
+    RAS mm, of those that look like vertebrae but lie off their row. solid_between: `voxels.solid` of a second look, on
+    the grid between the voxels of the first, where there was one."""
 
     grid: "ScanGrid"
     voxels: "VertebraVoxels"
     instances: "list[Instance]"
     names: "list[Name]"
     left_out: tuple[np.ndarray, ...] = ()
+    solid_between: np.ndarray | None = None
+
+    def fields(self, plane: int) -> "tuple[Field, ...]":
+        """All that is known of where bone ends: of vertebrae (plane 0) or of their bodies (1)."""
+        from SpineLib.inference.scan_grid import Field
+
+        first = Field(self.grid, self.voxels.solid[plane])
+        if self.solid_between is None:
+            return (first,)
+        return first, Field(self.grid.halfway(), self.solid_between[plane])
 
 
 def localize(scan: ScanImage, model: ScanModel, progress: Progress) -> CoarseSpine:
@@ -98,10 +111,11 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
     grid = _fine_grid(coarse, model.spacing_mm)
     values = scan.on(grid)
 
+    first, second = part_of(progress, 0.0, 0.6), part_of(progress, 0.6, 1.0)
+
     def look(wanted: np.ndarray) -> "VertebraVoxels":
-        return find_vertebrae(
-            model.network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
-        )
+        network = model.bundle.network
+        return find_vertebrae(network, values, wanted, grid.spacing_mm, model.window, model.device, first, model.change)
 
     near = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM
     seen = coarse.grid.values_on(grid, near)
@@ -119,7 +133,33 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
     found, names = without_dwarfs(found, names, is_cut, grid.spacing_mm)
     if is_doubtful_loner(found):
         return FineSpine(grid, voxels, [], [])
-    return FineSpine(grid, voxels, found, names, tuple(center_mm(each, grid) for each in others))
+    left_out = tuple(center_mm(each, grid) for each in others)
+    between = _look_between(scan, grid, found, model, second) if model.looks_twice else None
+    return FineSpine(grid, voxels, found, names, left_out, between)
+
+
+def _look_between(
+    scan: ScanImage, grid: "ScanGrid", instances: "list[Instance]", model: ScanModel, progress: Progress
+) -> np.ndarray:
+    """How surely there is bone, as `VertebraVoxels.solid`, between the voxels of `grid` and in the mirror image.
+
+    Where a border lies within a voxel, and what is left and what right, is chance for a network: a second look that
+    shares neither finds borders closer than one that shares both.
+    """
+    from scipy import ndimage
+
+    from SpineLib.inference.scan_networks import find_vertebrae
+
+    between = grid.halfway()
+    near = np.zeros(grid.shape, bool)
+    for instance in instances:
+        near[tuple(instance.where.T)] = True
+    near = ndimage.binary_dilation(near, iterations=NEAR_VOXELS)
+    wanted = near[tuple(slice(size) for size in between.shape)]
+    network, values = model.mirror_network, scan.on(between)
+    return find_vertebrae(
+        network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
+    ).solid
 
 
 def beyond_ends(instances: "list[Instance]", grid: "ScanGrid") -> np.ndarray:

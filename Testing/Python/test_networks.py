@@ -6,7 +6,7 @@ import torch
 
 from SpineLib.core.errors import ModelError
 from SpineLib.networks.factory import NETWORKS, build_network
-from SpineLib.networks.mirrored import Mirrored
+from SpineLib.networks.mirrored import InMirror, Mirrored
 from SpineLib.networks.subvoxel_unet import fold, unfold
 
 SMALL = {
@@ -125,9 +125,10 @@ def test_a_mirrored_network_answers_alike_to_an_image_and_its_mirror_image() -> 
     network = build("subvoxel_unet").eval()
     image = torch.rand(1, 1, 64, 96)
     with torch.inference_mode():
-        once, both = network(image), Mirrored(network)(image)
+        once, mirror, both = network(image), InMirror(network)(image), Mirrored(network)(image)
         turned = Mirrored(network)(image.flip(2)).flip(2)
     assert torch.allclose(both, turned, atol=1e-5)
+    assert torch.allclose(both, (once + mirror) / 2, atol=1e-5)
     assert not torch.allclose(once, both, atol=1e-3)
 
 
