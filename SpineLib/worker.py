@@ -3,7 +3,7 @@
 
 Requests
     {"id", "command": "segment", "image", "output", "name"?, "task"?, "options"?: {...}, "overlay"?, "report"?, "view"?,
-     "spacing_known"?}
+     "modality"?, "spacing_known"?}
     {"command": "cancel", "id"}     {"command": "ping", "id"?}     {"command": "shutdown"}
 Events
     {"event": "ready"}     {"id", "event": "pong"}     {"id", "event": "progress", "fraction", "message"}
@@ -36,7 +36,7 @@ from SpineLib.tasks.names import stem
 from SpineLib.tasks.options import SegmentOptions
 
 KINDS = {
-    **dict.fromkeys(("image", "output", "name", "task", "view"), str),
+    **dict.fromkeys(("image", "output", "name", "task", "view", "modality"), str),
     **dict.fromkeys(("overlay", "report", "spacing_known"), bool),
     "options": dict,
 }
@@ -188,6 +188,7 @@ def job_of(content: dict[str, Any]) -> Job:
         overlay=bool(content.get("overlay")),
         report=bool(content.get("report")),
         view=content.get("view"),
+        modality=content.get("modality"),
         spacing_known=content.get("spacing_known"),
     )
 

@@ -61,6 +61,18 @@ class Mask:
         start = low + common.origin if common.box.size else (0, 0, 0)
         return Mask(common.box, (int(start[0]), int(start[1]), int(start[2])), self.shape)
 
+    def without(self, other: "Mask") -> "Mask":
+        """The voxels that are not in the other mask."""
+        common = self.within(other)
+        if common.is_empty:
+            return self
+        box = self.box.copy()
+        start = np.subtract(common.origin, self.origin)
+        box[tuple(slice(a, a + size) for a, size in zip(start, common.box.shape, strict=True))] &= ~common.box
+        rest = Mask.from_array(box)
+        i, j, k = (int(a + b) for a, b in zip(self.origin, rest.origin, strict=True))
+        return Mask(rest.box, (i, j, k), self.shape)
+
     @classmethod
     def from_indices(cls, where: np.ndarray, shape: tuple[int, int, int]) -> "Mask":
         """The mask of the voxels at indices `(n, 3)`, without an array of the whole image."""

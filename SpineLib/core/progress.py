@@ -20,3 +20,15 @@ def part_of(progress: Progress, start: float, end: float) -> Progress:
         progress(start + (end - start) * fraction, message)
 
     return report
+
+
+def forward_only(progress: Progress) -> Progress:
+    """Never tell less than was told before, as where a step turns out to take longer than thought."""
+    most = 0.0
+
+    def report(fraction: float, message: str) -> None:
+        nonlocal most
+        most = max(most, fraction)
+        progress(most, message)
+
+    return report

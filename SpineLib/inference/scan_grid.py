@@ -7,17 +7,29 @@ Arrays are `(I, J, K)`, affines 4x4, index -> RAS mm.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import SimpleITK as sitk
 
 from SpineLib.core.box import corners
 from SpineLib.core.mask import Mask
+from SpineLib.core.volume import RAS_TO_LPS
 from SpineLib.inference.scan_input import LOWEST_HU
-from SpineLib.io.itk import array_of, image_of
+from SpineLib.io.itk import affine_of, array_of, image_of
 
 AXES = np.diag([-1.0, -1.0, 1.0])
 """Directions of i, j and k in RAS, as columns."""
+
+
+class Lattice(Protocol):
+    """Voxels of a scan or of a grid: how many, and where they lie; affine: 4x4, index -> RAS mm."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+
+    @property
+    def affine(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -54,9 +66,10 @@ class ScanGrid:
         (low, high), (least, most) = self._reach(), whole._reach()
         return ScanGrid.between(np.maximum(low, least), np.minimum(high, most), self.spacing_mm)
 
-    def part(self, start: np.ndarray, shape: tuple[int, ...]) -> "ScanGrid":
+    def part(self, start: np.ndarray, shape: Sequence[int] | np.ndarray) -> "ScanGrid":
         """As many voxels from index `start` on; they may lie beyond this grid."""
-        return ScanGrid((shape[0], shape[1], shape[2]), self.spacing_mm, self.points(np.array(start, float)[None])[0])
+        i, j, k = (int(size) for size in shape)
+        return ScanGrid((i, j, k), self.spacing_mm, self.points(np.array(start, float)[None])[0])
 
     def halfway(self) -> "ScanGrid":
         """The grid whose voxels lie in the middle of eight of this one's."""
@@ -120,44 +133,42 @@ def resampled(image: sitk.Image, grid: ScanGrid, beyond: float = LOWEST_HU) -> n
     part = _region(image, grid)
     if part is None:
         return np.full(grid.shape, np.float32(beyond))
-    shrink = [max(1, min(int(grid.spacing_mm / step), size)) for step, size in _steps(part)]
-    part = sitk.BinShrink(part, shrink) if max(shrink) > 1 else part
-    reference = _reference(grid)
+    steps = list(zip(part.GetSpacing(), part.GetSize(), strict=True))
+    shrink = [max(1, min(int(grid.spacing_mm / step), size)) for step, size in steps]
+    if max(shrink) > 1:
+        # What does not fill a bin would be dropped.
+        missing = [-size % number for (_, size), number in zip(steps, shrink, strict=True)]
+        part = sitk.BinShrink(sitk.ZeroFluxNeumannPad(part, [0, 0, 0], missing), shrink)
+    reference = _empty(grid.shape, grid.affine)
     found = sitk.Resample(part, reference, sitk.Transform(), sitk.sitkLinear, beyond, sitk.sitkFloat32)
     return np.ascontiguousarray(array_of(found))
 
 
 def nearest_on(labels: sitk.Image, grid: ScanGrid) -> np.ndarray:
     """Labels of the nearest voxels on a grid, of the image's own type; 0 where it does not reach."""
-    found = sitk.Resample(labels, _reference(grid), sitk.Transform(), sitk.sitkNearestNeighbor, 0.0)
+    found = sitk.Resample(labels, _empty(grid.shape, grid.affine), sitk.Transform(), sitk.sitkNearestNeighbor, 0.0)
     return np.ascontiguousarray(array_of(found))
 
 
-def mask_on(image: sitk.Image, inside: Mask, grid: ScanGrid, fields: Sequence[Field] = ()) -> Mask:
+def mask_on(scan: Lattice, inside: Mask, grid: ScanGrid, fields: Sequence[Field] = ()) -> Mask:
     """A mask of a grid on the voxels of a scan: linear between the grid's voxels, half and more is in.
 
     fields: where there are any, the mask is where they are asked, and of it half and more of their mean is in. Several
     looks at a scan that lie between each other's voxels tell a border closer than one.
     """
-    size = image.GetSize()
-    shape = (int(size[0]), int(size[1]), int(size[2]))
-    if inside.is_empty:
-        return Mask.empty(shape)
-    box = np.pad(inside.box, 1).astype(np.float32)
-    window = _window(image, grid.part(np.array(inside.origin) - 1, box.shape))
+    i, j, k = scan.shape
+    part = grid.part(np.array(inside.origin) - 1, np.array(inside.box.shape) + 2)
+    window = None if inside.is_empty else _window(scan.shape, scan.affine, part)
     if window is None:
-        return Mask.empty(shape)
+        return Mask.empty((i, j, k))
     start, length = window
-    target = sitk.Image([int(each) for each in length], sitk.sitkUInt8)
-    target.SetSpacing(image.GetSpacing())
-    target.SetDirection(image.GetDirection())
-    target.SetOrigin(image.TransformIndexToPhysicalPoint([int(each) for each in start]))
-    found = _linear(box, grid.part(np.array(inside.origin) - 1, box.shape), target) >= 0.5
+    target = _empty(length, scan.affine, start)
+    found = _linear(np.pad(inside.box, 1).astype(np.float32), part, target) >= 0.5
     if fields:
         found &= sum(field.on(target) for field in fields) >= len(fields) * 255 / 2
     within = Mask.from_array(found)
-    first = [int(low + place) for low, place in zip(start, within.origin, strict=True)]
-    return Mask(within.box, (first[0], first[1], first[2]), shape)
+    i0, j0, k0 = (int(low + place) for low, place in zip(start, within.origin, strict=True))
+    return Mask(within.box, (i0, j0, k0), (i, j, k))
 
 
 def _linear(values: np.ndarray, grid: ScanGrid, target: sitk.Image) -> np.ndarray:
@@ -169,32 +180,31 @@ def _linear(values: np.ndarray, grid: ScanGrid, target: sitk.Image) -> np.ndarra
     return array_of(resample.Execute(image_of(values, grid.affine)))
 
 
-def _steps(image: sitk.Image) -> list[tuple[float, int]]:
-    return list(zip(image.GetSpacing(), image.GetSize(), strict=True))
-
-
-def _reference(grid: ScanGrid) -> sitk.Image:
-    reference = sitk.Image(list(grid.shape), sitk.sitkUInt8)
-    reference.SetSpacing([grid.spacing_mm] * 3)
-    reference.SetOrigin((grid.origin_ras_mm * np.array([-1, -1, 1])).tolist())
-    return reference
-
-
 def _region(image: sitk.Image, grid: ScanGrid) -> sitk.Image | None:
     """The part of the scan that the grid needs."""
-    window = _window(image, grid)
+    window = _window(image.GetSize(), affine_of(image), grid)
     if window is None:
         return None
     start, length = window
-    return sitk.RegionOfInterest(image, [int(each) for each in length], [int(each) for each in start])
+    return sitk.RegionOfInterest(image, length.tolist(), start.tolist())
 
 
-def _window(image: sitk.Image, grid: ScanGrid) -> tuple[np.ndarray, np.ndarray] | None:
+def _window(shape: tuple[int, ...], affine: np.ndarray, grid: ScanGrid) -> tuple[np.ndarray, np.ndarray] | None:
     """First index and size of the scan's box that holds the grid and a voxel around it; None where they miss."""
-    points = grid.points(corners(np.zeros(3), np.array(grid.shape) - 1)) * np.array([-1, -1, 1])
-    places = np.array([image.TransformPhysicalPointToContinuousIndex(point.tolist()) for point in points])
-    reach = np.ceil(grid.spacing_mm / np.array(image.GetSpacing())) + 1
-    size = np.array(image.GetSize())
-    low = np.clip(np.floor(places.min(axis=0) - reach), 0, size).astype(int)
-    high = np.clip(np.ceil(places.max(axis=0) + reach) + 1, 0, size).astype(int)
+    to_index = np.linalg.inv(affine)
+    places = grid.points(corners(np.zeros(3), np.array(grid.shape) - 1)) @ to_index[:3, :3].T + to_index[:3, 3]
+    reach = np.ceil(grid.spacing_mm / np.linalg.norm(affine[:3, :3], axis=0)) + 1
+    low = np.clip(np.floor(places.min(axis=0) - reach), 0, shape).astype(int)
+    high = np.clip(np.ceil(places.max(axis=0) + reach) + 1, 0, shape).astype(int)
     return (low, high - low) if (high > low).all() else None
+
+
+def _empty(shape: Sequence[int] | np.ndarray, affine: np.ndarray, start: np.ndarray | None = None) -> sitk.Image:
+    """An image of so many voxels from index `start` on, of a scan or a grid with this affine."""
+    image = sitk.Image([int(size) for size in shape], sitk.sitkUInt8)
+    lps = RAS_TO_LPS @ affine
+    spacing = np.linalg.norm(lps[:3, :3], axis=0)
+    image.SetSpacing(spacing.tolist())
+    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
+    image.SetOrigin((lps[:3, 3] if start is None else lps[:3, :3] @ start + lps[:3, 3]).tolist())
+    return image

@@ -86,7 +86,7 @@ def load(reader: sitk.ImageFileReader, family: str) -> sitk.Image:
     except MemoryError as error:
         raise _too_little_memory(size) from error
     except RuntimeError as error:
-        if "bad_alloc" in str(error) or "allocate memory" in str(error):
+        if lacks_memory(error):
             raise _too_little_memory(size) from error
         raise damaged(Path(reader.GetFileName()), family) from error
 
@@ -139,6 +139,11 @@ def check_size(path: Path, size: tuple[int, ...]) -> None:
             f"{path.name} has {' x '.join(map(str, size))} pixels, more than the {limit // 1_000_000} million allowed.",
             "Check the file, or scale the image down.",
         )
+
+
+def lacks_memory(error: RuntimeError) -> bool:
+    """Whether an error of ITK means that memory was short."""
+    return "bad_alloc" in str(error) or "allocate memory" in str(error)
 
 
 def _too_little_memory(size: tuple[int, ...]) -> ResourceError:

@@ -192,8 +192,7 @@ def _measured_heights(readings: dict[str, LevelReading]) -> list[Measurement]:
 
 def _measured_retropulsion(readings: dict[str, LevelReading]) -> list[Measurement]:
     """For levels with both neighbors, none missing between."""
-    order = positions(level for level, each in readings.items() if each.frame is not None)
-    at = {place: readings[level] for level, place in order.items()}
+    at = {place: readings[level] for level, place in positions(readings).items() if readings[level].frame is not None}
     walls = {place: rear_wall(each.soft, each.frame) for place, each in at.items() if each.soft and each.frame}
     found = []
     for place, each in at.items():

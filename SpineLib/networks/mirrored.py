@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Let a network look at the mirror image, too: twice the time for somewhat better answers."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import nn
 
@@ -11,18 +9,15 @@ LEFT_TO_RIGHT = 2
 
 
 class InMirror(nn.Module):
-    """A network's logits for the mirror image of an image, turned back. sideways: channels that are a way along the
-    mirrored axis; they change their sign with it."""
+    """A network's logits for the mirror image of an image, turned back. A channel that is a way to the side keeps the
+    mirror image's sign."""
 
-    def __init__(self, network: nn.Module, sideways: Sequence[int] = ()) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self.sideways = list(sideways)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        turned = self.network(image.flip(LEFT_TO_RIGHT)).flip(LEFT_TO_RIGHT)
-        turned[:, self.sideways] *= -1
-        return turned
+        return self.network(image.flip(LEFT_TO_RIGHT)).flip(LEFT_TO_RIGHT)
 
 
 class Mirrored(InMirror):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from SpineLib.core.result import SpineResult, Vertebra
+from SpineLib.core.result import Measurement, SpineResult, Vertebra
 from SpineLib.io.output import safe_output
 
 RATIOS = ("wedge", "biconcave", "crush")
@@ -91,10 +91,10 @@ COLUMNS = {
 
 def rows_of(result: SpineResult) -> list[VertebraRow]:
     """A row for each vertebra, from the head downward as in the result."""
-    at: dict[str, dict[str, float]] = {}
+    at: dict[str, dict[str, Measurement]] = {}
     for each in result.measurements:
         if len(each.levels) == 1 and math.isfinite(each.value):
-            at.setdefault(each.levels[0], {}).setdefault(each.name, each.value)
+            at.setdefault(each.levels[0], {}).setdefault(each.name, each)
     # Of two vertebrae with one name the measurements belong to the larger; the other gets none.
     largest: dict[str, Vertebra] = {}
     for vertebra in result.vertebrae:
@@ -129,17 +129,20 @@ def write_csv(result: SpineResult, path: str | Path) -> None:
         temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
 
 
-def _row(vertebra: Vertebra, values: dict[str, float]) -> VertebraRow:
-    fracture = vertebra.fracture
+def _row(vertebra: Vertebra, own: dict[str, Measurement]) -> VertebraRow:
+    values = {name: each.value for name, each in own.items()}
+    grade, kind = _graded(own.get("genant_grade"))
+    if vertebra.fracture is not None:
+        grade, kind = vertebra.fracture.genant_grade, vertebra.fracture.kind
     return VertebraRow(
         level=vertebra.level,
         confidence=vertebra.confidence,
         second_level=vertebra.second_level,
         second_confidence=vertebra.second_confidence,
         uncertain=vertebra.is_uncertain,
-        probability=fracture.probability if fracture else None,
-        genant_grade=fracture.genant_grade if fracture else _grade(values),
-        kind=fracture.kind if fracture else "",
+        probability=vertebra.fracture.probability if vertebra.fracture else None,
+        genant_grade=grade,
+        kind=kind,
         anterior_mm=values.get("height_anterior"),
         middle_mm=values.get("height_middle"),
         posterior_mm=values.get("height_posterior"),
@@ -152,5 +155,8 @@ def _row(vertebra: Vertebra, values: dict[str, float]) -> VertebraRow:
     )
 
 
-def _grade(values: dict[str, float]) -> int | None:
-    return int(values["genant_grade"]) if "genant_grade" in values else None
+def _graded(grade: Measurement | None) -> tuple[int | None, str]:
+    """Genant grade and kind of a vertebra that only heights were measured of."""
+    if grade is None:
+        return None, ""
+    return int(grade.value), grade.method if grade.value else ""

@@ -67,6 +67,7 @@ class SegmentationRun:
             "task": task,
             "options": options,
             "view": volume.view,
+            "modality": volume.modality,
             "spacing_known": volume.spacing_known,
         }
         try:

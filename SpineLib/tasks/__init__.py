@@ -2,7 +2,7 @@
 """The recipes, one file a job, and their table. A new job is one file and one line here."""
 
 from SpineLib.core.errors import InputError
-from SpineLib.core.progress import Progress, silent
+from SpineLib.core.progress import Progress, forward_only, silent
 from SpineLib.core.result import SpineResult
 from SpineLib.core.volume import Volume
 from SpineLib.tasks import ap_radiograph, ct_fracture, ct_spine
@@ -52,7 +52,7 @@ def run(task: str, volume: Volume, options: SegmentOptions | None = None, progre
             f'The task "{chosen}" takes no given vertebrae.',
             f'Leave them out, or choose the task "{ct_fracture.NAME}".',
         )
-    return TASKS[chosen](volume, options, progress)
+    return TASKS[chosen](volume, options, forward_only(progress))
 
 
 def check_name(task: str) -> None:

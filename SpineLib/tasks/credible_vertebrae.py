@@ -204,14 +204,11 @@ def without_fragments(instances: "list[Instance]", is_cut: "Callable[[Instance],
 
 def cut_by_end(scan: "ScanImage", grid: "ScanGrid", within_mm: float) -> "Callable[[Instance], bool]":
     """Tells whether a vertebra of the grid comes within `within_mm` of where the scan ends, turned or padded or not."""
-    from SpineLib.io.itk import affine_of
     from SpineLib.measurement.scan_end import gaps_mm
 
-    affine = affine_of(scan.image)
-
     def is_cut(instance: "Instance") -> bool:
-        places = (grid.points(instance.where) - affine[:3, 3]) @ np.linalg.inv(affine[:3, :3]).T
-        return bool(gaps_mm(places, scan.image.GetSize(), affine, within_mm, scan.padding).min() < within_mm)
+        places = (grid.points(instance.where) - scan.affine[:3, 3]) @ np.linalg.inv(scan.affine[:3, :3]).T
+        return bool(gaps_mm(places, scan.shape, scan.affine, within_mm, scan.padding).min() < within_mm)
 
     return is_cut
 

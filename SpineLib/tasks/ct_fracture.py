@@ -51,7 +51,7 @@ def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent
     # First, so that an unknown model is told before the work.
     model = ScanModel.for_task(NAME, options.model, options)
     if options.vertebrae is None:
-        found = find(volume, None, options, watch, part_of(progress, 0.0, 0.6))
+        found = find(volume, None, options, watch.within(0.0, 0.6))
         found = replace(found, model=model, helpers=(*found.helpers, found.model))
     else:
         found = take(volume, options, model, watch, progress)
@@ -111,7 +111,7 @@ def _fracture(
     probability = probability_of(mark, loss, calibration)
     if probability < LEAST_PROBABILITY or sure.box.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
         sure = Mask.empty(grid.shape)
-    mask = mask_on(scan.image, sure, grid).within(vertebra.mask)
+    mask = mask_on(scan, sure, grid).within(vertebra.mask)
     return Fracture(mask, round(probability, 4), grade, kind)
 
 

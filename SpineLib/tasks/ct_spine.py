@@ -59,16 +59,14 @@ def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent
     for model and machine.
     """
     watch = Stopwatch(progress)
-    found = find(volume, options.model, options, watch, progress)
+    found = find(volume, options.model, options, watch)
     with watch.step("measure", 0.92, "Measuring"):
         vertebrae, measurements, told = measured(found.vertebrae, found.structures, volume, found.scan, found.fine)
     found = replace(found, vertebrae=vertebrae, warnings=(*found.warnings, *told))
     return result_of(NAME, volume, found, measurements, options, watch)
 
 
-def find(
-    volume: Volume, model_id: str | None, options: SegmentOptions, watch: Stopwatch, progress: Progress
-) -> FoundVertebrae:
+def find(volume: Volume, model_id: str | None, options: SegmentOptions, watch: Stopwatch) -> FoundVertebrae:
     """The steps of this recipe that the fracture recipe begins with, too. model_id: None takes the task's own."""
     with watch.step("check", 0.0, "Checking the scan"):
         scan = scan_image(volume)
@@ -76,15 +74,15 @@ def find(
         model = ScanModel.for_task(NAME, model_id, options)
         localizer = ScanModel.for_task(LOCALIZER, model.bundle.metadata.get("localizer"), options)
     with watch.step("localize", 0.1, "Looking for the spine"):
-        coarse = localize(scan, localizer, part_of(progress, 0.1, 0.4))
+        coarse = localize(scan, localizer, part_of(watch.progress, 0.1, 0.4))
     if not coarse.is_credible:
         return FoundVertebrae(scan, model, (), (), (*scan.warnings, *localizer.warnings, NOTHING_FOUND), (localizer,))
     with watch.step("segment", 0.4, "Segmenting the vertebrae"):
-        fine = segment_near(scan, coarse, model, part_of(progress, 0.4, 0.8))
+        fine = segment_near(scan, coarse, model, part_of(watch.progress, 0.4, 0.8))
     with watch.step("masks", 0.8, "Bringing the vertebrae to the scan's resolution"):
-        vertebrae = vertebrae_on(scan.image, fine)
-        structures = structures_on(scan.image, fine) if vertebrae else ()
-        is_coarse = max(scan.image.GetSpacing()) > fine.grid.spacing_mm
+        vertebrae = vertebrae_on(scan, fine)
+        structures = structures_on(scan, fine, vertebrae) if vertebrae else ()
+        is_coarse = max(volume.spacing_mm) > fine.grid.spacing_mm
         shapes = shapes_of(fine) if vertebrae and is_coarse else None
     warnings = (*scan.warnings, *localizer.warnings, *model.warnings, *told_of(vertebrae, fine.left_out))
     return FoundVertebrae(scan, model, vertebrae, structures, warnings, (localizer,), shapes)

@@ -109,7 +109,7 @@ def find_bodies(
     for each, mask in zip(vertebrae, masks, strict=True):
         body = _body(parts, mask, grid.spacing_mm)
         if body is not None:
-            bodies[each.level] = mask_on(scan.image, body, grid).within(each.mask)
+            bodies[each.level] = mask_on(scan, body, grid).within(each.mask)
     return bodies
 
 

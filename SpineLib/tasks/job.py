@@ -17,7 +17,7 @@ from SpineLib.core.errors import InputError, ResourceError, SpineError
 from SpineLib.core.film import Film, film_of
 from SpineLib.core.progress import Progress, part_of, silent
 from SpineLib.core.result import SpineResult
-from SpineLib.core.volume import Volume
+from SpineLib.core.volume import MODALITIES, Volume
 from SpineLib.tasks.options import SegmentOptions
 
 MIN_FREE_BYTES = 1_000_000
@@ -28,7 +28,7 @@ class Job:
     """An image, what to do with it, and where `name`.seg.nrrd, `name`.json and, with `overlay`, `name`.png go;
     with `report`, `name`.html, too.
 
-    image: a file, or the folder of one DICOM scan. view, spacing_known: where not None, they overrule
+    image: a file, or the folder of one DICOM scan. view, modality, spacing_known: where not None, they overrule
     what the file says.
     """
 
@@ -40,6 +40,7 @@ class Job:
     overlay: bool = False
     report: bool = False
     view: str | None = None
+    modality: str | None = None
     spacing_known: bool | None = None
 
     @property
@@ -71,6 +72,8 @@ def do(job: Job, progress: Progress = silent) -> SpineResult:
 def check(job: Job) -> None:
     """All that can be told before any work: options, task, and that no result would replace an image."""
     job.options.validate()
+    if job.modality not in (None, *MODALITIES):
+        raise InputError(f"The modality {job.modality!r} is not known.", f"Use one of: {', '.join(MODALITIES)}.")
     tasks.check_name(job.task)
     if Path(job.name).name != job.name or job.name in ("", ".", ".."):
         raise InputError(f"{job.name!r} is not a name for a result.", "Give a plain file name without a folder.")
@@ -118,19 +121,29 @@ def understandable_errors() -> Iterator[None]:
             f'The Python package "{error.name}" is missing or does not work.', "Install it with pip, then try again."
         ) from error
     except MemoryError as error:
-        raise ResourceError(
-            "The memory does not suffice for this image.", "Close other programs or scale the image down."
-        ) from error
+        raise _too_little_memory() from error
+    except RuntimeError as error:
+        from SpineLib.io.itk import lacks_memory
+
+        if not lacks_memory(error):
+            raise
+        raise _too_little_memory() from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ResourceError(f"The system refused: {reason}.", "Check the disk and the folder's permissions.") from error
+
+
+def _too_little_memory() -> ResourceError:
+    return ResourceError("The memory does not suffice for this image.", "Close other programs or scale the image down.")
 
 
 def _read(job: Job) -> Volume:
     from SpineLib import io
 
     volume = io.read(job.image, job.view)
-    return volume if job.spacing_known is None else replace(volume, spacing_known=job.spacing_known)
+    modality = volume.modality if job.modality is None else job.modality
+    spacing_known = volume.spacing_known if job.spacing_known is None else job.spacing_known
+    return replace(volume, modality=modality, spacing_known=spacing_known)
 
 
 @contextmanager

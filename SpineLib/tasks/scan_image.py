@@ -30,13 +30,15 @@ UNSIGNED = (
 
 @dataclass(frozen=True)
 class ScanImage:
-    """The scan for ITK. A value times `scale` plus `shift` is in Hounsfield units, or in their range where not `is_hu`.
+    """A scan. A value times `scale` plus `shift` is in Hounsfield units, or in their range where not `is_hu`.
 
-    upright: the same voxels in the order left, back, up, so that a scan stored another way round gives the same answer.
-    warnings: what the user should know of the values. padding: what fills the array where nothing was scanned, if any.
+    shape, affine: of its voxels as they are stored. upright: they for ITK, in the order left, back, up, so that a scan
+    stored another way round gives the same answer. warnings: what the user should know of the values. padding: what
+    fills the array where nothing was scanned, if any.
     """
 
-    image: "sitk.Image"
+    shape: tuple[int, int, int]
+    affine: np.ndarray
     upright: "sitk.Image"
     is_hu: bool
     scale: float
@@ -62,13 +64,13 @@ def scan_image(volume: Volume) -> ScanImage:
 
     usable_scan(volume)
     meaning = hu_scale(volume)
-    image = image_of(volume.voxels, volume.affine)
-    upright = sitk.DICOMOrient(image, "LPS")
-    if meaning.is_hu:
-        told = () if meaning.offset == 0 else (UNSIGNED.format(-meaning.offset),)
-        padding = find_padding(volume.voxels, 1.0, meaning.offset)
-        return ScanImage(image, upright, True, 1.0, meaning.offset, told, padding)
-    low, high = np.percentile(volume.voxels[::4, ::4, ::2], (1, 99))
-    scale = (BRIGHT_HU - DARK_HU) / max(float(high - low), 1e-6)
-    shift = DARK_HU - scale * float(low)
-    return ScanImage(image, upright, False, scale, shift, (NOT_HU,), find_padding(volume.voxels, scale, shift))
+    scale, shift = 1.0, meaning.offset
+    told = () if meaning.offset == 0 else (UNSIGNED.format(-meaning.offset),)
+    if not meaning.is_hu:
+        low, high = np.percentile(volume.voxels[::4, ::4, ::2], (1, 99))
+        scale = (BRIGHT_HU - DARK_HU) / max(float(high - low), 1e-6)
+        shift, told = DARK_HU - scale * float(low), (NOT_HU,)
+    i, j, k = volume.voxels.shape
+    upright = sitk.DICOMOrient(image_of(volume.voxels, volume.affine), "LPS")
+    padding = find_padding(volume.voxels, scale, shift)
+    return ScanImage((i, j, k), volume.affine, upright, meaning.is_hu, scale, shift, told, padding)

@@ -1,35 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was found on the vertebra network's grid as masks of the scan's own voxels, and its shapes for measuring."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from SpineLib.core.anatomy import DISC, SACRUM
+from SpineLib.core.anatomy import DISC, SACRUM, Anatomy
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import Structure, Vertebra
+from SpineLib.tasks.credible_vertebrae import LEAST_SACRUM_MM3
 from SpineLib.tasks.scan_vertebrae import FineSpine
 
 if TYPE_CHECKING:
-    import SimpleITK as sitk
-
+    from SpineLib.inference.scan_grid import Lattice
     from SpineLib.labelling.instances import Instance
     from SpineLib.measurement.scan_measurements import FineShapes
 
+LEAST_DISC_VOXELS = 30
 REACH = 2
 """Voxels beyond a vertebra up to which what looks like bone may be its own."""
 
 
-def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
-    """The vertebrae with masks of the scan's own voxels."""
+def vertebrae_on(scan: "Lattice", fine: FineSpine) -> tuple[Vertebra, ...]:
+    """The vertebrae with masks of the scan's own voxels, none of which are in two."""
     from SpineLib.inference.scan_grid import mask_on
 
-    found = []
+    found: list[Vertebra] = []
     bone, body = fine.fields(0), fine.fields(1)
     owners = _owners(fine)
     for number, (instance, name) in enumerate(zip(fine.instances, fine.names, strict=True), 1):
         own = _territory(instance, number, owners)
-        mask = mask_on(image, own, fine.grid, bone)
+        looks, mask = len(bone), mask_on(scan, own, fine.grid, bone)
+        if mask.is_empty:
+            # Where the second look sees nothing of it, the vertebra is what the first one saw.
+            looks, mask = 1, mask_on(scan, own, fine.grid, bone[:1])
+        if found:
+            # A voxel halfway between two is as near to both.
+            mask = mask.without(found[-1].mask)
         if mask.is_empty:
             continue
         center = fine.grid.points(instance.center[None])[0]
@@ -41,7 +49,7 @@ def vertebrae_on(image: "sitk.Image", fine: FineSpine) -> tuple[Vertebra, ...]:
                 second_level=name.second,
                 second_confidence=round(name.second_confidence * instance.confidence, 4) if name.second else None,
                 landmarks={"center": tuple(round(float(each), 2) for each in center)},
-                body=mask_on(image, own, fine.grid, body),
+                body=mask_on(scan, own, fine.grid, body[:looks]).within(mask),
             )
         )
     return tuple(found)
@@ -70,49 +78,40 @@ def _territory(instance: "Instance", number: int, owners: np.ndarray) -> Mask:
     return Mask(inside, (i, j, k), (owners.shape[0], owners.shape[1], owners.shape[2]))
 
 
-def _whole_and_body(instance: "Instance", fine: FineSpine) -> tuple[Mask, Mask]:
-    """A vertebra and its body on the fine grid."""
-    from SpineLib.networks.ct_channels import PARTS
-
-    where = instance.where
-    is_body = fine.voxels.parts[tuple(where.T)] == PARTS.index("body")
-    return Mask.from_indices(where, fine.grid.shape), Mask.from_indices(where[is_body], fine.grid.shape)
-
-
 def shapes_of(fine: FineSpine) -> "FineShapes":
     """The vertebrae and the sacrum on the fine grid."""
     from SpineLib.measurement.scan_measurements import FineShapes
-    from SpineLib.networks.ct_channels import PARTS
 
-    vertebrae = {}
-    for instance, name in zip(fine.instances, fine.names, strict=True):
-        whole, body = _whole_and_body(instance, fine)
-        vertebrae[name.level] = Vertebra(name.level, instance.confidence, whole, body=body)
-    sacrum = Mask.from_array(_largest(fine.voxels.parts == PARTS.index("sacrum"), only_one=True))
+    vertebrae = {each.level: each for each in vertebrae_on(fine.grid, fine)}
+    sacrum = _structure(fine, SACRUM)
     return FineShapes(vertebrae, None if sacrum.is_empty else sacrum, fine.grid.affine)
 
 
-def structures_on(image: "sitk.Image", fine: FineSpine) -> tuple[Structure, ...]:
-    """The sacrum and the discs, where there are any."""
+def structures_on(scan: "Lattice", fine: FineSpine, vertebrae: Sequence[Vertebra]) -> tuple[Structure, ...]:
+    """The sacrum and the discs, where there are any, as far as they are in none of the vertebrae."""
     from SpineLib.inference.scan_grid import mask_on
-    from SpineLib.networks.ct_channels import PARTS
 
     found = []
-    for anatomy, part in ((SACRUM, "sacrum"), (DISC, "disc")):
-        inside = _largest(fine.voxels.parts == PARTS.index(part), anatomy is SACRUM)
-        mask = mask_on(image, Mask.from_array(inside), fine.grid)
+    for anatomy in (SACRUM, DISC):
+        mask = mask_on(scan, _structure(fine, anatomy), fine.grid)
+        for each in vertebrae:
+            mask = mask.without(each.mask)
         if not mask.is_empty:
             found.append(Structure(anatomy.name, mask, 1.0))
     return tuple(found)
 
 
-def _largest(inside: np.ndarray, only_one: bool) -> np.ndarray:
-    """Its largest piece, or all but crumbs."""
+def _structure(fine: FineSpine, anatomy: Anatomy) -> Mask:
+    """On the fine grid: the largest piece of the sacrum, if it is large enough; all discs but crumbs."""
     from scipy import ndimage
 
-    pieces, count = ndimage.label(inside)
-    if count < 2:
-        return inside
+    from SpineLib.networks.ct_channels import PARTS
+
+    inside = fine.voxels.parts == PARTS.index(anatomy.name.lower())
+    pieces, _ = ndimage.label(inside)
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
-    return (pieces == sizes.argmax()) if only_one else (sizes >= 30)[pieces]
+    least = LEAST_DISC_VOXELS
+    if anatomy is SACRUM:
+        least = max(sizes.max(), LEAST_SACRUM_MM3 / fine.grid.spacing_mm**3)
+    return Mask.from_array((sizes >= least)[pieces] & inside)

@@ -71,17 +71,15 @@ def _without_heights(readings: "dict[str, LevelReading]") -> list[str]:
 def _has_contrast(vertebrae: Sequence[Vertebra], scan: ScanImage) -> bool:
     """Whether the vessels in front of the bodies whose density is measured hold contrast agent."""
     from SpineLib.inference.scan_grid import grid_around
-    from SpineLib.io.itk import affine_of
     from SpineLib.io.regrid import on_grid
     from SpineLib.measurement.contrast import holds_contrast
     from SpineLib.measurement.density import LEVELS
 
-    affine = affine_of(scan.image)
     bodies = [each.body for each in vertebrae if each.level in LEVELS and each.body is not None and each.body.count]
     if not bodies:
         return False
-    centers = np.array([body.center_ras_mm(affine) for body in bodies])
+    centers = np.array([body.center_ras_mm(scan.affine) for body in bodies])
     ends = np.concatenate([centers + np.array(BEFORE_BODIES_MM[0]), centers + np.array(BEFORE_BODIES_MM[1])])
     grid = grid_around(ends, CONTRAST_SPACING_MM)
-    masks = [on_grid(each.mask, affine, grid.shape, grid.affine) for each in vertebrae]
+    masks = [on_grid(each.mask, scan.affine, grid.shape, grid.affine) for each in vertebrae]
     return holds_contrast(scan.on(grid), grid.spacing_mm, near(masks, grid.spacing_mm, OFF_BONE_MM))

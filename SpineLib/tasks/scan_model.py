@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class ScanModel:
-    """A loaded model. spacing_mm: of its input. window: voxels that it sees at once. sideways: its channels that are a
-    way from left to right.
+    """A loaded model. spacing_mm: of its input. window: voxels that it sees at once.
 
     device: where it runs; another one once the one asked for has failed, which `warnings` then tell.
     """
@@ -27,7 +26,6 @@ class ScanModel:
     device: "Device"
     spacing_mm: float
     window: tuple[int, int, int]
-    sideways: tuple[int, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
     @classmethod
@@ -43,13 +41,11 @@ class ScanModel:
             wanted = bundle.metadata["input"]
             i, j, k = (int(size) for size in wanted["patch"])
             spacing_mm = float(wanted["spacing_mm"])
-            channels = range(bundle.metadata["network"]["out_channels"])
-            sideways = tuple(channels[place] for place in bundle.metadata.get("sideways_channels", ()))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
                 f"The model {bundle.id} does not say how it wants its scans.", "Get the model again."
             ) from error
-        return cls(bundle, select(options.device, options.precision), spacing_mm, (i, j, k), sideways)
+        return cls(bundle, select(options.device, options.precision), spacing_mm, (i, j, k))
 
     @property
     def looks_twice(self) -> bool:
@@ -61,7 +57,7 @@ class ScanModel:
         """What looks at the mirror image only."""
         from SpineLib.networks.mirrored import InMirror
 
-        return InMirror(self.bundle.network, self.sideways)
+        return InMirror(self.bundle.network)
 
     @property
     def network(self) -> "nn.Module":
@@ -70,7 +66,7 @@ class ScanModel:
             return self.bundle.network
         from SpineLib.networks.mirrored import Mirrored
 
-        return Mirrored(self.bundle.network, self.sideways)
+        return Mirrored(self.bundle.network)
 
     def change(self, device: "Device", sentence: str) -> None:
         """Stay with what works: a second look need not fail first."""

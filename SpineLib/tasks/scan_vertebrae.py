@@ -92,9 +92,8 @@ def localize(scan: ScanImage, model: ScanModel, progress: Progress) -> CoarseSpi
     """
     from SpineLib.inference.scan_grid import grid_over
     from SpineLib.inference.scan_networks import find_levels, no_levels
-    from SpineLib.io.itk import affine_of
 
-    grid = grid_over(scan.image.GetSize(), affine_of(scan.image), model.spacing_mm)
+    grid = grid_over(scan.shape, scan.affine, model.spacing_mm)
     if not scan.is_hu and np.prod(grid.shape) * grid.spacing_mm**3 <= LARGEST_MM3:
         return CoarseSpine(grid, no_levels(grid.shape), np.ones(grid.shape, bool))
     values = scan.on(grid)
@@ -134,7 +133,7 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
     if is_doubtful_loner(found):
         return FineSpine(grid, voxels, [], [])
     left_out = tuple(center_mm(each, grid) for each in others)
-    between = _look_between(scan, grid, found, model, second) if model.looks_twice else None
+    between = _look_between(scan, grid, found, model, second) if model.looks_twice and found else None
     return FineSpine(grid, voxels, found, names, left_out, between)
 
 

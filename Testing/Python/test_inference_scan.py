@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scans on the networks' grid and back, and windows that are finished slab by slab."""
 
+from collections import namedtuple
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from SpineLib.core.errors import Cancelled, ModelError
 from SpineLib.core.mask import Mask
-from SpineLib.core.progress import silent
+from SpineLib.core.progress import forward_only, silent
 from SpineLib.inference.attempts import carry_out
 from SpineLib.inference.device import select
 from SpineLib.inference.scan_grid import Field, ScanGrid, grid_around, grid_over, mask_on, resampled
@@ -16,8 +18,10 @@ from SpineLib.inference.scan_networks import MAYBE_SACRUM, decide_sacrum, find_v
 from SpineLib.inference.windows import plan, run
 from SpineLib.io.itk import image_of
 from SpineLib.networks.ct_channels import PARTS, VERTEBRA_CHANNELS
+from SpineLib.tasks.stopwatch import Stopwatch
 
 CPU = select("cpu", "fp32")
+Scan = namedtuple("Scan", "shape affine")
 ODD_PLACES = {
     "upright": np.diag([-0.9, -0.9, 1.4]),
     "flipped": np.diag([0.9, -0.9, -1.4]),
@@ -61,6 +65,17 @@ def test_coarse_voxels_stand_for_all_they_cover_without_a_shift() -> None:
     assert error.std() < 10
 
 
+@pytest.mark.parametrize(("size", "spacing_mm"), [(121, 0.5), (76, 0.8), (75, 0.8), (40, 1.4)])
+def test_the_last_voxels_of_a_fine_scan_count_as_the_first_do(size: int, spacing_mm: float) -> None:
+    """Two or three are averaged to one, and what is left over is no air."""
+    image = image_of(np.full((size,) * 3, 100, np.int16), np.diag([-spacing_mm, -spacing_mm, spacing_mm, 1.0]))
+    inside = grid_over((size,) * 3, np.diag([-spacing_mm, -spacing_mm, spacing_mm, 1.0]), 1.5)
+    ends = (size - 1) * spacing_mm - 1e-6
+    reached = (inside.points(np.argwhere(np.ones(inside.shape))) * [-1, -1, 1] <= ends).all(axis=1)
+    values = resampled(image, inside).ravel()
+    np.testing.assert_allclose(values[reached], 100)
+
+
 def test_beyond_the_scan_there_is_air() -> None:
     image = image_of(np.zeros((10, 10, 10), np.int16), np.eye(4))
     far = resampled(image, grid_around(np.array([[100.0, 100, 100], [110, 110, 110]]), 2.0))
@@ -82,11 +97,10 @@ def test_a_mask_comes_back_to_the_scans_own_voxels(place: str) -> None:
     """A ball that is drawn on the networks' grid is a ball at the same place on the scan, to half a voxel."""
     shape, middle = (70, 60, 50), np.array([12.0, -30.0, 400.0])
     affine = affine_at(ODD_PLACES[place], shape, middle)
-    image = image_of(np.zeros(shape, np.int16), affine)
     grid = grid_around(middle + np.array([[-15, -15, -15], [15, 15, 15]]), 1.5)
     center = middle + np.array([4.0, -3.0, 2.0])
     ball = np.linalg.norm(coordinates(grid.shape, grid.affine) - center, axis=-1) <= 9
-    found = mask_on(image, Mask.from_array(ball), grid).to_array()
+    found = mask_on(Scan(shape, affine), Mask.from_array(ball), grid).to_array()
     wanted = np.linalg.norm(coordinates(shape, affine) - center, axis=-1) <= 9
     assert 2 * (found & wanted).sum() / (found.sum() + wanted.sum()) > 0.95
     shift = coordinates(shape, affine)[found].mean(axis=0) - center
@@ -97,7 +111,7 @@ def test_how_sure_voxels_are_tells_the_border_and_two_looks_tell_it_closer() -> 
     """How much of each voxel a ball fills tells more of it than which voxels are its own; a second look from between
     the voxels, with errors of its own, more than the first alone. What lies beyond the mask stays out."""
     affine, shape = affine_at(0.5 * np.eye(3), (48, 48, 48), np.zeros(3)), (48, 48, 48)
-    image = image_of(np.zeros(shape, np.int16), affine)
+    scan = Scan(shape, affine)
     grid = grid_around(np.array([[-12.0, -12, -12], [12, 12, 12]]), 3.0)
     center, radius, rng = np.array([0.4, -0.7, 0.2]), 7.0, np.random.default_rng(5)
 
@@ -111,11 +125,11 @@ def test_how_sure_voxels_are_tells_the_border_and_two_looks_tell_it_closer() -> 
     ball = Mask.from_array(away(grid.shape, grid.affine) <= radius)
     around = Mask.from_array(away(grid.shape, grid.affine) <= radius + 6)
     wanted, looks = away(shape, affine) <= radius, [seen(grid), seen(grid.halfway())]
-    found = [mask_on(image, ball, grid), *(mask_on(image, around, grid, looks[:count]) for count in (1, 2))]
+    found = [mask_on(scan, ball, grid), *(mask_on(scan, around, grid, looks[:count]) for count in (1, 2))]
     wrong = [(mask.to_array() != wanted).sum() for mask in found]
     assert wrong[2] < 0.8 * wrong[1] < 0.8 * wrong[0]
     upper = Mask.from_array(around.to_array() & (np.arange(grid.shape[2]) > 3))
-    higher = mask_on(image, upper, grid, looks).to_array()
+    higher = mask_on(scan, upper, grid, looks).to_array()
     height = coordinates(shape, affine)[..., 2]
     np.testing.assert_array_equal(higher, found[2].to_array() & (height > grid.points(np.array([[0, 0, 3.5]]))[0, 2]))
 
@@ -131,9 +145,8 @@ def test_the_grid_halfway_lies_between_the_voxels(size: int) -> None:
 
 
 def test_a_mask_outside_the_scan_is_empty() -> None:
-    image = image_of(np.zeros((10, 10, 10), np.int16), np.eye(4))
     grid = grid_around(np.array([[100.0, 100, 100], [110, 110, 110]]), 2.0)
-    assert mask_on(image, Mask.from_array(np.ones(grid.shape)), grid).is_empty
+    assert mask_on(Scan((10, 10, 10), np.eye(4)), Mask.from_array(np.ones(grid.shape)), grid).is_empty
 
 
 class Echo(torch.nn.Module):
@@ -244,6 +257,27 @@ def test_indices_and_the_whole_array_give_the_same_mask() -> None:
     assert first.origin == second.origin and first.shape == second.shape
     np.testing.assert_array_equal(first.box, second.box)
     assert Mask.from_indices(np.zeros((0, 3), int), (7, 8, 9)).is_empty
+
+
+def test_masks_without_others_keep_the_rest_in_its_place() -> None:
+    first, second = np.random.default_rng(6).random((2, 7, 8, 9)) > 0.6
+    first[0], second[:, :3] = False, False
+    rest = Mask.from_array(first).without(Mask.from_array(second))
+    np.testing.assert_array_equal(rest.to_array(), first & ~second)
+    nothing, whole = Mask.empty((7, 8, 9)), Mask.from_array(np.ones((7, 8, 9)))
+    np.testing.assert_array_equal(Mask.from_array(first).without(nothing).to_array(), first)
+    assert Mask.from_array(first).without(whole).is_empty and nothing.without(whole).is_empty
+
+
+def test_progress_never_goes_back_and_parts_stay_in_theirs() -> None:
+    heard: list[float] = []
+    watch = Stopwatch(forward_only(lambda fraction, message: heard.append(fraction)))
+    part = watch.within(0.0, 0.5)
+    for each, fraction in ((part, 0.2), (part, 0.8), (part, 0.4), (watch, 0.3), (watch, 0.9)):
+        with each.step(str(fraction), fraction, ""):
+            pass
+    assert heard == pytest.approx([0.1, 0.4, 0.4, 0.4, 0.9])
+    assert set(watch.seconds) == {"0.2", "0.8", "0.4", "0.3", "0.9"}
 
 
 def test_a_grid_within_another_keeps_to_it_and_takes_its_values() -> None:

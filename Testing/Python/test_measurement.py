@@ -107,6 +107,14 @@ def test_a_wall_that_stands_back_is_measured() -> None:
     assert values(measured, "retropulsion") == {("L2",): pytest.approx(5, abs=0.6)}
 
 
+def test_a_wall_is_not_measured_across_a_vertebra_of_which_nothing_is_known() -> None:
+    vertebrae, affine = stack([(0, 0)] * 5, ["T11", "T12", "T13", "L1", "L2"])
+    all_of_them = {("T12",), ("T13",), ("L1",)}
+    assert set(values(measure(vertebrae, affine)[0], "retropulsion")) == all_of_them
+    vertebrae[2] = replace(vertebrae[2], body=None)
+    assert not values(measure(vertebrae, affine)[0], "retropulsion")
+
+
 def test_the_density_of_an_even_body_is_its_own_whatever_lies_around() -> None:
     vertebrae, affine = stack([(10, 0), (0, 5)], ["L1", "L2"])
     rng = np.random.default_rng(0)

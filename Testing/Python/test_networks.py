@@ -132,22 +132,6 @@ def test_a_mirrored_network_answers_alike_to_an_image_and_its_mirror_image() -> 
     assert not torch.allclose(once, both, atol=1e-3)
 
 
-def test_ways_to_the_side_turn_round_in_the_mirror() -> None:
-    class Ways(torch.nn.Module):
-        """Of every pixel the way to the brightest one, down the rows and along the columns."""
-
-        def forward(self, image: torch.Tensor) -> torch.Tensor:
-            row, column = divmod(int(image.argmax()), image.shape[3])
-            rows, columns = torch.meshgrid(*(torch.arange(float(n)) for n in image.shape[2:]), indexing="ij")
-            return torch.stack([row - rows, column - columns])[None]
-
-    image = torch.zeros(1, 1, 12, 9)
-    image[0, 0, 3, 5] = 1
-    ways = Mirrored(Ways(), sideways=(0,))(image)
-    assert torch.equal(ways, Ways()(image))
-    assert not torch.equal(Mirrored(Ways())(image), ways)
-
-
 def test_refinement_begins_as_none_and_corrects_the_first_channels_only() -> None:
     options = {"features": (4, 4, 4, 4, 4, 4)}
     torch.manual_seed(0)

@@ -53,6 +53,13 @@ def test_rows_hold_what_was_measured_at_their_level() -> None:
     assert rows[BROKEN].height_loss > 0.15 > rows["T12"].height_loss
 
 
+@pytest.mark.parametrize(("grade", "told"), [(2.0, "2 wedge"), (0.0, "0")])
+def test_where_no_fractures_were_looked_for_the_heights_tell_grade_and_kind(grade: float, told: str) -> None:
+    measured = Measurement("genant_grade", grade, "", ("L1",), "wedge" if grade else "")
+    (row,) = rows_of(result(vertebra("L1"), measurements=(measured,)))
+    assert row.grade == told and row.probability is None
+
+
 def test_a_row_that_was_not_measured_has_gaps() -> None:
     (row,) = rows_of(result(vertebra("C1")))
     assert (row.anterior_mm, row.height_loss, row.density_hu, row.probability, row.genant_grade) == (None,) * 5

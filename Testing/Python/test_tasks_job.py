@@ -16,8 +16,9 @@ from SpineLib.core.errors import Cancelled, InputError, ResourceError
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import Fracture, SpineResult, Vertebra
 from SpineLib.core.volume import Volume
-from SpineLib.tasks.job import Job, check_originals_stay, do, write
+from SpineLib.tasks.job import Job, check_originals_stay, do, understandable_errors, write
 from SpineLib.tasks.options import SegmentOptions
+from SpineLib.tasks.scan_image import NOT_HU
 
 
 @pytest.fixture
@@ -144,6 +145,25 @@ def test_view_and_spacing_of_the_caller_overrule_the_file(job):
     result = do(replace(job, view="ap", spacing_known=True))
     assert result.provenance["input"]["view"] == "ap"
     assert "mm" in {each.unit for each in result.measurements}
+
+
+def test_the_caller_may_know_an_mri_that_its_file_does_not_tell(tmp_path):
+    """Slicer has read the header; without it these values pass for an unsigned CT's."""
+    rng = np.random.default_rng(1)
+    voxels = np.where(rng.random((40, 40, 40)) < 0.7, rng.normal(1050, 120, (40, 40, 40)), 8).astype(np.uint16)
+    io.write_scan(tmp_path / "scan.nii.gz", voxels, np.diag([2.0, 2.0, 2.0, 1.0]))
+    job = Job(tmp_path / "scan.nii.gz", tmp_path / "out", "scan", task="ct")
+    assert any("above Hounsfield units" in each for each in do(job).warnings)
+    assert NOT_HU in do(replace(job, modality="mr")).warnings
+    with pytest.raises(InputError, match="pet"):
+        do(replace(job, modality="pet"))
+
+
+def test_a_library_that_lacks_memory_is_told_as_the_machines_lack():
+    with pytest.raises(ResourceError, match="memory"), understandable_errors():
+        raise RuntimeError("Exception thrown in SimpleITK: Failed to allocate memory for image.")
+    with pytest.raises(RuntimeError, match="other"), understandable_errors():
+        raise RuntimeError("something other")
 
 
 def test_the_result_of_a_scan_is_written_in_the_same_files(tmp_path):
