@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Let a network look at the mirror image, too: twice the time for somewhat better answers."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -8,20 +10,16 @@ LEFT_TO_RIGHT = 2
 """The first axis behind batch and channels."""
 
 
-class InMirror(nn.Module):
-    """A network's logits for the mirror image of an image, turned back. A channel that is a way to the side keeps the
-    mirror image's sign."""
+class Mirrored(nn.Module):
+    """The mean of a network's logits for an image and, turned back, for its mirror image. sideways: channels that are a
+    way along the mirrored axis; they change their sign with it."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, sideways: Sequence[int] = ()) -> None:
         super().__init__()
         self.network = network
+        self.sideways = list(sideways)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return self.network(image.flip(LEFT_TO_RIGHT)).flip(LEFT_TO_RIGHT)
-
-
-class Mirrored(InMirror):
-    """The mean of a network's logits for an image and for its mirror image."""
-
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return (self.network(image) + super().forward(image)) / 2
+        turned = self.network(image.flip(LEFT_TO_RIGHT)).flip(LEFT_TO_RIGHT)
+        turned[:, self.sideways] *= -1
+        return (self.network(image) + turned) / 2

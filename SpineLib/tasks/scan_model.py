@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass
 class ScanModel:
-    """A loaded model. spacing_mm: of its input. window: voxels that it sees at once.
+    """A loaded model. spacing_mm: of its input. window: voxels that it sees at once. sideways: its channels that are a
+    way from left to right.
 
     device: where it runs; another one once the one asked for has failed, which `warnings` then tell.
     """
@@ -26,6 +27,7 @@ class ScanModel:
     device: "Device"
     spacing_mm: float
     window: tuple[int, int, int]
+    sideways: tuple[int, ...] = ()
     warnings: list[str] = field(default_factory=list)
 
     @classmethod
@@ -41,32 +43,22 @@ class ScanModel:
             wanted = bundle.metadata["input"]
             i, j, k = (int(size) for size in wanted["patch"])
             spacing_mm = float(wanted["spacing_mm"])
-        except (KeyError, TypeError, ValueError) as error:
+            channels = range(bundle.metadata["network"]["out_channels"])
+            sideways = tuple(channels[place] for place in bundle.metadata.get("sideways_channels", ()))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ModelError(
                 f"The model {bundle.id} does not say how it wants its scans.", "Get the model again."
             ) from error
-        return cls(bundle, select(options.device, options.precision), spacing_mm, (i, j, k))
-
-    @property
-    def looks_twice(self) -> bool:
-        """Whether the model wants the scan's mirror image to be looked at, too."""
-        return bool(self.bundle.metadata.get("mirrored", False))
-
-    @property
-    def mirror_network(self) -> "nn.Module":
-        """What looks at the mirror image only."""
-        from SpineLib.networks.mirrored import InMirror
-
-        return InMirror(self.bundle.network)
+        return cls(bundle, select(options.device, options.precision), spacing_mm, (i, j, k), sideways)
 
     @property
     def network(self) -> "nn.Module":
         """What looks at the scan; where the model says so, at its mirror image, too."""
-        if not self.looks_twice:
+        if not self.bundle.metadata.get("mirrored", False):
             return self.bundle.network
         from SpineLib.networks.mirrored import Mirrored
 
-        return Mirrored(self.bundle.network)
+        return Mirrored(self.bundle.network, self.sideways)
 
     def change(self, device: "Device", sentence: str) -> None:
         """Stay with what works: a second look need not fail first."""

@@ -110,11 +110,12 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
     grid = _fine_grid(coarse, model.spacing_mm)
     values = scan.on(grid)
 
-    first, second = part_of(progress, 0.0, 0.6), part_of(progress, 0.6, 1.0)
+    first, second = part_of(progress, 0.0, 0.7), part_of(progress, 0.7, 1.0)
 
     def look(wanted: np.ndarray) -> "VertebraVoxels":
-        network = model.bundle.network
-        return find_vertebrae(network, values, wanted, grid.spacing_mm, model.window, model.device, first, model.change)
+        return find_vertebrae(
+            model.network, values, wanted, grid.spacing_mm, model.window, model.device, first, model.change
+        )
 
     near = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM
     seen = coarse.grid.values_on(grid, near)
@@ -133,17 +134,17 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
     if is_doubtful_loner(found):
         return FineSpine(grid, voxels, [], [])
     left_out = tuple(center_mm(each, grid) for each in others)
-    between = _look_between(scan, grid, found, model, second) if model.looks_twice and found else None
+    between = _look_between(scan, grid, found, model, second) if found else None
     return FineSpine(grid, voxels, found, names, left_out, between)
 
 
 def _look_between(
     scan: ScanImage, grid: "ScanGrid", instances: "list[Instance]", model: ScanModel, progress: Progress
 ) -> np.ndarray:
-    """How surely there is bone, as `VertebraVoxels.solid`, between the voxels of `grid` and in the mirror image.
+    """How surely there is bone, as `VertebraVoxels.solid`, between the voxels of `grid`.
 
-    Where a border lies within a voxel, and what is left and what right, is chance for a network: a second look that
-    shares neither finds borders closer than one that shares both.
+    Where a border lies within a voxel is chance for a network: a look from between the voxels errs otherwise, and both
+    together find borders closer than either. Beside the mirror image, its own would add little.
     """
     from scipy import ndimage
 
@@ -155,7 +156,7 @@ def _look_between(
         near[tuple(instance.where.T)] = True
     near = ndimage.binary_dilation(near, iterations=NEAR_VOXELS)
     wanted = near[tuple(slice(size) for size in between.shape)]
-    network, values = model.mirror_network, scan.on(between)
+    network, values = model.bundle.network, scan.on(between)
     return find_vertebrae(
         network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
     ).solid
