@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The weights of a bundle: one file, and where later trainings changed a part of them, a small one of each beside it.
+"""The weights of a bundle: one file, and where a later training changed a part of them, a small one beside it.
 
-`models/change.safetensors`, `models/change_2.safetensors` and so on hold what is to be added, one after the other, to
-weights of `models/model.safetensors`. A change spans less than the weights do, so its large layers take fewer bits with
-nearly the same error, and a repository that keeps its history does not store again what stayed the same.
+`models/change.safetensors` holds what is to be added to weights of `models/model.safetensors`. A change spans less than
+the weights do, so its large layers take some 5 bits instead of 8 with nearly the same error, and a repository that
+keeps its history does not store again what stayed the same.
 """
 
 import pickle
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,18 +17,18 @@ if TYPE_CHECKING:
     from torch import nn
 
 WEIGHTS = ("models/model.safetensors", "models/model.pt")
-CHANGES = ("models/change.safetensors", *(f"models/change_{number}.safetensors" for number in range(2, 10)))
+CHANGE = "models/change.safetensors"
 LARGEST_CHANGE, LARGE_LAYER = 10, 8192
 """Of the whole numbers that the change of a layer of so many weights is stored as. Smaller layers lie next to the image
 and the answer, where rounding shows most, and keep 8 bits."""
 
 
 def weights_paths(folder: Path) -> tuple[Path, ...]:
-    """The files of a bundle's weights: the weights, safetensors where both kinds are there, and their changes in the
-    order in which they were made."""
+    """The files of a bundle's weights: the weights, safetensors where both kinds are there, and the change if any."""
+    change = folder / CHANGE
     for name in WEIGHTS:
         if (folder / name).is_file():
-            return (folder / name, *takewhile(Path.is_file, (folder / change for change in CHANGES)))
+            return (folder / name, change) if change.is_file() else (folder / name,)
     raise ModelError(
         f"The model {folder.name} has no weights: {WEIGHTS[0]} is missing.",
         "Get the model again or ask whoever made it.",
@@ -49,23 +48,20 @@ def read_weights(folder: Path) -> State:
 
 
 def weight_files(network: "nn.Module", base: Path | None = None) -> dict[str, bytes | Path]:
-    """Path inside a bundle -> content. base: bundle whose weights are kept, with one more change that makes the
-    network's. Raises ModelError where there are as many changes as there can be."""
+    """Path inside a bundle -> content. base: bundle whose weights are kept, with a change that makes the network's."""
     from safetensors.torch import save
 
     state, about = network.state_dict(), {"format": "pt"}
     if base is None:
         return {WEIGHTS[0]: save(packed(state), metadata=about)}
-    kept, before = weights_paths(base), read_weights(base)
-    if len(kept) > len(CHANGES):
-        raise ModelError("The model was changed too often.", "Train all of its weights.")
+    kept, *_ = weights_paths(base)
+    before = _read(kept)
     change = {name: values.cpu().float() - before[name].float() for name, values in state.items()}
     stored: State = {}
     for name, values in change.items():
         if values.any():
             stored |= packed({name: values}, LARGEST_CHANGE if values.numel() >= LARGE_LAYER else LARGEST)
-    files: dict[str, bytes | Path] = {path.relative_to(base).as_posix(): path for path in kept}
-    return {**files, CHANGES[len(kept) - 1]: save(stored, metadata=about)}
+    return {kept.relative_to(base).as_posix(): kept, CHANGE: save(stored, metadata=about)}
 
 
 def _read(path: Path) -> State:

@@ -95,22 +95,6 @@ def test_a_change_of_large_layers_is_coarse_and_of_small_ones_fine(tmp_path):
         assert (values - after).norm() < 0.1 * (after - before[name]).norm(), name
 
 
-def test_a_change_of_a_changed_model_goes_beside_the_first(bundle, tmp_path):
-    first = changed(bundle, packed({name: torch.ones_like(values) for name, values in read_weights(bundle).items()}))
-    network = loader.load(first, fold=False).network
-    network.load_state_dict({name: values + 0.25 for name, values in network.state_dict().items()})
-    wanted = network.state_dict()
-    files = weight_files(network, first)
-    assert list(files) == ["models/model.safetensors", "models/change.safetensors", "models/change_2.safetensors"]
-    (first / "models" / "change_2.safetensors").write_bytes(files["models/change_2.safetensors"])
-    for name, values in read_weights(first).items():
-        assert torch.allclose(values, wanted[name].float(), atol=2e-2), name
-    for number in range(3, 10):
-        (first / "models" / f"change_{number}.safetensors").write_bytes(files["models/change_2.safetensors"])
-    with pytest.raises(ModelError, match="too often"):
-        weight_files(network, first)
-
-
 @pytest.mark.parametrize("change", [{"no_such_layer": torch.ones(3)}, {"": torch.ones(1)}])
 def test_a_change_that_does_not_fit_is_refused(bundle, change):
     state = load_file(weights_of(bundle))

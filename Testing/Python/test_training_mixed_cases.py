@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which synthetic cases a training run on scans learns from."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +8,7 @@ import pytest
 from training_fixtures import tiny_config
 
 from SpineLib.core.errors import InputError
-from SpineLib.synthesis.ct.case import make_case, sample_spacing
-from SpineLib.synthesis.ct.options import CtOptions
-from SpineLib.synthesis.run import case_seed
 from SpineLib.training.scan.config import SyntheticSet, read_scan_config
-from SpineLib.training.scan.scanned import scanned_case
 from SpineLib.training.scan.texts import bundle_metadata
 
 LEVELS = ("T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5")
@@ -29,30 +24,6 @@ def test_shares_of_the_cases_have_options_of_their_own() -> None:
     for (fracture, level), share in ((("split", None), 0.25), (("none", "C4"), 0.5), ((None, None), 0.25)):
         found = sum((each.fracture, each.level) == (fracture, level) for each in drawn)
         assert abs(found / 400 - share) < 0.08
-
-
-def test_a_scanned_case_shows_a_scan_of_other_voxels_with_the_exact_truth() -> None:
-    options = CtOptions((48, 48, 64), (1.5, 1.5, 1.5), level="L2", randomized=False, implants=False, noise_hu=5.0)
-    seeds = [case_seed(3, number) for number in range(1, 5)]
-    for seed in seeds:
-        found, plain = scanned_case(seed, options), make_case(seed, replace(options, tilt_deg=0.0))
-        np.testing.assert_array_equal(found.affine, plain.affine)
-        assert (found.voxels[found.labels != plain.labels] < -500).all()
-        bone = found.parts == 1
-        assert bone.sum() > 0.5 * (plain.parts == 1).sum()
-        assert found.voxels[bone].mean() == pytest.approx(plain.voxels[bone].mean(), abs=30)
-        assert (found.voxels != plain.voxels).mean() > 0.5
-    assert len({sample_spacing(np.random.default_rng((seed, 1))) for seed in seeds}) == len(seeds)
-    np.testing.assert_array_equal(found.voxels, scanned_case(seeds[-1], options).voxels)
-
-
-def test_a_scanned_set_needs_a_grid(tmp_path: Path) -> None:
-    synthetic = {"training": 1, "validation": 1, "options": {"spacing_mm": [1.5, 1.5, 1.5]}, "scanned": True}
-    with pytest.raises(InputError, match="scanned"):
-        read_scan_config(tiny_config(tmp_path, 1, synthetic=synthetic))
-    synthetic["options"] = {"shape": [32, 32, 40], "spacing_mm": [1.5, 1.5, 3.0]}
-    with pytest.raises(InputError, match="scanned"):
-        read_scan_config(tiny_config(tmp_path, 1, synthetic=synthetic))
 
 
 @pytest.mark.parametrize(

@@ -75,8 +75,8 @@ def make_case(seed: int, options: CtOptions | None = None) -> SyntheticCT:
 
 def sample_grid(person: Person, level: str, options: CtOptions, rng: np.random.Generator) -> Grid:
     """Where the scan lies: near the level's body, the whole trunk wide or a part of it, upright or tilted."""
-    usual_mm = sample_spacing(rng)
-    spacing_mm = options.spacing_mm or usual_mm
+    in_plane, slice_mm = float(rng.uniform(0.7, 1.6)), float(rng.choice([0.8, 1.0, 1.5, 2.0, 3.0, 5.0]))
+    spacing_mm = options.spacing_mm or (in_plane, in_plane, slice_mm)
     wide, tall = float(rng.uniform(130, 400)), float(rng.uniform(120, 420))
     extent = np.array([wide, wide * rng.uniform(0.85, 1.0), tall])
     jitter = np.array([rng.normal(0, 10), rng.uniform(-0.28, -0.08), rng.uniform(-0.3, 0.3)])
@@ -90,12 +90,6 @@ def sample_grid(person: Person, level: str, options: CtOptions, rng: np.random.G
     # A wide field shows the belly in front of the spine, a narrow one is centered on it.
     shift = np.array([jitter[0], jitter[1] * max(reach[1] - 90, 0), jitter[2] * max(reach[2] - 80, 0)])
     return Grid.around(body + shift, shape, spacing_mm, turn)
-
-
-def sample_spacing(rng: np.random.Generator) -> tuple[float, float, float]:
-    """Distances of a scan's voxels, mm: finer within the slices than between most of them."""
-    in_plane, slice_mm = float(rng.uniform(0.7, 1.6)), float(rng.choice([0.8, 1.0, 1.5, 2.0, 3.0, 5.0]))
-    return in_plane, in_plane, slice_mm
 
 
 def paint(person: Person, grid: Grid, is_random: bool, rng: np.random.Generator) -> tuple[Canvas, np.ndarray | None]:

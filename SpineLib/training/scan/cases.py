@@ -15,7 +15,6 @@ from SpineLib.core.progress import Progress
 from SpineLib.synthesis.ct.case import make_case
 from SpineLib.synthesis.run import case_seed
 from SpineLib.training.scan.config import SyntheticSet
-from SpineLib.training.scan.scanned import scanned_case
 
 UNKNOWN_LABEL = 255
 """Of voxels that nobody labeled, in a set that leaves vertebrae cut by the scan's ends out."""
@@ -59,8 +58,7 @@ def synthetic_scans(wanted: SyntheticSet, count: int, seed: int, folder: Path, p
 def _make(wanted: SyntheticSet, seed: int, place: tuple[int, Path]) -> None:
     number, folder = place
     own = case_seed(seed, number)
-    make = scanned_case if wanted.scanned else make_case
-    case = make(own, wanted.case_options(own))
+    case = make_case(own, wanted.case_options(own))
     voxels, affine = shrunk(case.voxels, case.affine, wanted.shrink)
     every = (slice(None, None, wanted.shrink),) * 3
     truth = np.stack([case.labels[every], case.parts[every], case.fractured[every]])

@@ -27,7 +27,6 @@ class SyntheticSet:
     options: dict[str, Any]
     mixed: tuple[dict[str, Any], ...] = ()
     shrink: int = 1
-    scanned: bool = False
 
     def case_options(self, seed: int | None = None) -> CtOptions:
         """Of the case of a seed; without one, those that all cases have."""
@@ -42,9 +41,6 @@ class SyntheticSet:
             replace(self, options={**self.options, **_options(each)}).case_options().validate()
         if sum(each["share"] for each in self.mixed) > 1 + 1e-9:
             raise ValueError("the shares of the mixed cases are more than 1 in all")
-        grid = self.case_options()
-        if self.scanned and (grid.shape is None or grid.spacing_mm is None or len(set(grid.spacing_mm)) > 1):
-            raise ValueError('"scanned" cases need a "shape" and one "spacing_mm" along all axes')
 
     def _drawn(self, seed: int) -> dict[str, Any]:
         """The mixed options that the case of this seed has."""
