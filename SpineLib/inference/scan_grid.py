@@ -107,8 +107,9 @@ class Field:
         last = np.array(self.grid.shape) - 1
         low = np.clip(np.floor(places.min(axis=0)).astype(int), 0, last)
         high = np.clip(np.ceil(places.max(axis=0)).astype(int), 0, last) + 1
-        box = self.values[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-        return _linear(box.astype(np.float32), self.grid.part(low, box.shape), target)
+        # A voxel more: the resampling takes the nearest values where it lies beyond the border along any axis.
+        box = np.pad(self.values[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], 1, mode="edge")
+        return _linear(box.astype(np.float32), self.grid.part(low - 1, box.shape), target)
 
 
 def grid_over(shape: tuple[int, ...], affine: np.ndarray, spacing_mm: float) -> ScanGrid:
@@ -138,7 +139,9 @@ def resampled(image: sitk.Image, grid: ScanGrid, beyond: float = LOWEST_HU) -> n
     if max(shrink) > 1:
         # What does not fill a bin would be dropped.
         missing = [-size % number for (_, size), number in zip(steps, shrink, strict=True)]
-        part = sitk.BinShrink(sitk.ZeroFluxNeumannPad(part, [0, 0, 0], missing), shrink)
+        if any(missing):
+            part = sitk.ZeroFluxNeumannPad(part, [0, 0, 0], missing)
+        part = sitk.BinShrink(part, shrink)
     reference = _empty(grid.shape, grid.affine)
     found = sitk.Resample(part, reference, sitk.Transform(), sitk.sitkLinear, beyond, sitk.sitkFloat32)
     return np.ascontiguousarray(array_of(found))

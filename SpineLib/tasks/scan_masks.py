@@ -13,31 +13,28 @@ from SpineLib.tasks.credible_vertebrae import LEAST_SACRUM_MM3
 from SpineLib.tasks.scan_vertebrae import FineSpine
 
 if TYPE_CHECKING:
-    from SpineLib.inference.scan_grid import Lattice
+    from SpineLib.inference.scan_grid import Field, Lattice, ScanGrid
     from SpineLib.labelling.instances import Instance
     from SpineLib.measurement.scan_measurements import FineShapes
 
 LEAST_DISC_VOXELS = 30
 REACH = 2
 """Voxels beyond a vertebra up to which what looks like bone may be its own."""
+LEAST_AGREED = 0.5
+"""Both looks agree but for the border. Of a vertebra that the second one sees less of, it says nothing."""
 
 
 def vertebrae_on(scan: "Lattice", fine: FineSpine) -> tuple[Vertebra, ...]:
     """The vertebrae with masks of the scan's own voxels, none of which are in two."""
-    from SpineLib.inference.scan_grid import mask_on
-
     found: list[Vertebra] = []
     bone, body = fine.fields(0), fine.fields(1)
     owners = _owners(fine)
     for number, (instance, name) in enumerate(zip(fine.instances, fine.names, strict=True), 1):
         own = _territory(instance, number, owners)
-        looks, mask = len(bone), mask_on(scan, own, fine.grid, bone)
-        if mask.is_empty:
-            # Where the second look sees nothing of it, the vertebra is what the first one saw.
-            looks, mask = 1, mask_on(scan, own, fine.grid, bone[:1])
-        if found:
+        mask = _seen(scan, own, fine.grid, bone)
+        for each in found:
             # A voxel halfway between two is as near to both.
-            mask = mask.without(found[-1].mask)
+            mask = mask.without(each.mask)
         if mask.is_empty:
             continue
         center = fine.grid.points(instance.center[None])[0]
@@ -49,10 +46,18 @@ def vertebrae_on(scan: "Lattice", fine: FineSpine) -> tuple[Vertebra, ...]:
                 second_level=name.second,
                 second_confidence=round(name.second_confidence * instance.confidence, 4) if name.second else None,
                 landmarks={"center": tuple(round(float(each), 2) for each in center)},
-                body=mask_on(scan, own, fine.grid, body[:looks]).within(mask),
+                body=_seen(scan, own, fine.grid, body).within(mask),
             )
         )
     return tuple(found)
+
+
+def _seen(scan: "Lattice", own: Mask, grid: "ScanGrid", fields: "tuple[Field, ...]") -> Mask:
+    """What all looks together tell; where the second one hardly sees what the first one saw, the first alone."""
+    from SpineLib.inference.scan_grid import mask_on
+
+    together, first = mask_on(scan, own, grid, fields), mask_on(scan, own, grid, fields[:1])
+    return together if together.count > LEAST_AGREED * first.count else first
 
 
 def _owners(fine: FineSpine) -> np.ndarray:
@@ -70,8 +75,10 @@ def _territory(instance: "Instance", number: int, owners: np.ndarray) -> Mask:
     """The voxels of a vertebra and those around, as far as its border may lie, that are nearest to it."""
     from scipy import ndimage
 
-    low = np.maximum(instance.where.min(axis=0) - REACH, 0)
-    box = owners[tuple(slice(a, b) for a, b in zip(low, instance.where.max(axis=0) + REACH + 1, strict=True))]
+    # So far that what is nearest to a voxel in reach lies within, too.
+    margin = 2 * REACH
+    low = np.maximum(instance.where.min(axis=0) - margin, 0)
+    box = owners[tuple(slice(a, b) for a, b in zip(low, instance.where.max(axis=0) + margin + 1, strict=True))]
     distance, nearest = ndimage.distance_transform_edt(box == 0, return_indices=True)
     inside = (box[tuple(nearest)] == number) & (distance <= REACH)
     i, j, k = (int(start) for start in low)
@@ -88,14 +95,15 @@ def shapes_of(fine: FineSpine) -> "FineShapes":
 
 
 def structures_on(scan: "Lattice", fine: FineSpine, vertebrae: Sequence[Vertebra]) -> tuple[Structure, ...]:
-    """The sacrum and the discs, where there are any, as far as they are in none of the vertebrae."""
+    """The sacrum and the discs, where there are any, without what is in a vertebra or in each other."""
     from SpineLib.inference.scan_grid import mask_on
 
-    found = []
+    found, taken = [], [each.mask for each in vertebrae]
     for anatomy in (SACRUM, DISC):
         mask = mask_on(scan, _structure(fine, anatomy), fine.grid)
-        for each in vertebrae:
-            mask = mask.without(each.mask)
+        for other in taken:
+            mask = mask.without(other)
+        taken.append(mask)
         if not mask.is_empty:
             found.append(Structure(anatomy.name, mask, 1.0))
     return tuple(found)

@@ -36,7 +36,7 @@ SIDE_MM = 50.0
 STEP_MM, TUBE_MM, MOST_STEPS = 75.0, 40.0, 12
 """How far it looks on from an end of the row at a time, how far to each side, and how often: a spine that the
 localizer saw in part only is followed to its end."""
-NEAR_VOXELS = 4
+NEAR_VOXELS = 6
 """The second look goes this far around the vertebrae of the first."""
 LARGEST_MM3 = 30e6
 """Images other than CT are looked at everywhere up to this size: a long spine's MRI has 24 liters."""

@@ -88,18 +88,19 @@ def test_the_fracture_network_sees_no_padding() -> None:
     assert kept.max() < -70 + 2 * 14 + 1.25
 
 
-@pytest.mark.parametrize(("end", "tilt_deg"), [(slice(None, 14), 0), (slice(-14, None), 0), (slice(-14, None), 15)])
+@pytest.mark.parametrize("end", [slice(None, 14), slice(-14, None)])
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_the_fracture_network_sees_no_air_where_the_scan_ends(end: slice, tilt_deg: float, axis: int) -> None:
-    """At either face of a scan, tilted or not: what lies beyond was not scanned, and is no air."""
+def test_the_fracture_network_sees_no_air_where_the_scan_ends(end: slice, axis: int) -> None:
+    """At every face of a tilted scan: what lies beyond was not scanned, and is no air."""
     voxels, labels = np.random.default_rng(0).choice([-90.0, 40.0], (60, 60, 60)), np.zeros((60, 60, 60), bool)
     labels[tuple(end if each == axis else slice(20, 40) for each in range(3))] = True
     voxels[labels] = 300
     affine = np.eye(4)
-    affine[:3, :3] = Rotation.from_euler("xyz", [tilt_deg, tilt_deg / 2, 0], degrees=True).as_matrix() * 0.9
+    affine[:3, :3] = Rotation.from_euler("xyz", [15, 7.5, 0], degrees=True).as_matrix() * 0.9
     scan = scan_image(Volume(voxels.astype(np.int16), affine, "ct"))
     cut = Vertebra("L4", 1.0, Mask.from_array(labels))
     grid, masks = vertebrae_on_grid(scan, [cut], 1.25, 12.0, within_scan=True)
-    filled = without_padding(scan.on(grid), scan, grid, masks, 12.0)
+    raw = scan.on(grid)
+    filled = without_padding(raw, scan, grid, masks, 12.0)
     near = ndimage.distance_transform_edt(~masks[0].to_array(), 1.25) <= 6
-    assert scan.is_hu and filled[near].min() > -100
+    assert scan.is_hu and raw[near].min() < -900 and filled[near].min() > -100
