@@ -31,7 +31,7 @@ def vertebrae_on(scan: "Lattice", fine: FineSpine) -> tuple[Vertebra, ...]:
     owners = _owners(fine)
     for number, (instance, name) in enumerate(zip(fine.instances, fine.names, strict=True), 1):
         own = _territory(instance, number, owners)
-        mask = _seen(scan, own, fine.grid, bone)
+        mask = _seen(scan, own, fine.grid, bone, len(instance.where))
         for each in found:
             # A voxel halfway between two is as near to both.
             mask = mask.without(each.mask)
@@ -46,18 +46,27 @@ def vertebrae_on(scan: "Lattice", fine: FineSpine) -> tuple[Vertebra, ...]:
                 second_level=name.second,
                 second_confidence=round(name.second_confidence * instance.confidence, 4) if name.second else None,
                 landmarks={"center": tuple(round(float(each), 2) for each in center)},
-                body=_seen(scan, own, fine.grid, body).within(mask),
+                body=_seen(scan, own, fine.grid, body, _body_voxels(instance, fine)).within(mask),
             )
         )
     return tuple(found)
 
 
-def _seen(scan: "Lattice", own: Mask, grid: "ScanGrid", fields: "tuple[Field, ...]") -> Mask:
-    """What all looks together tell; where the second one hardly sees what the first one saw, the first alone."""
+def _seen(scan: "Lattice", own: Mask, grid: "ScanGrid", fields: "tuple[Field, ...]", voxels: int) -> Mask:
+    """What all looks together tell; where they see much less than the `voxels` of the grid that the first one saw, what
+    that saw."""
     from SpineLib.inference.scan_grid import mask_on
 
-    together, first = mask_on(scan, own, grid, fields), mask_on(scan, own, grid, fields[:1])
-    return together if together.count > LEAST_AGREED * first.count else first
+    together = mask_on(scan, own, grid, fields)
+    least_mm3 = LEAST_AGREED * voxels * grid.spacing_mm**3
+    is_agreed = together.count * abs(np.linalg.det(scan.affine[:3, :3])) >= least_mm3
+    return together if is_agreed else mask_on(scan, own, grid, fields[:1])
+
+
+def _body_voxels(instance: "Instance", fine: FineSpine) -> int:
+    from SpineLib.networks.ct_channels import PARTS
+
+    return int(np.count_nonzero(fine.voxels.parts[tuple(instance.where.T)] == PARTS.index("body")))
 
 
 def _owners(fine: FineSpine) -> np.ndarray:
