@@ -38,6 +38,7 @@ STEP_MM, TUBE_MM, MOST_STEPS = 75.0, 40.0, 12
 localizer saw in part only is followed to its end."""
 NEAR_VOXELS = 6
 """The second look goes this far around the vertebrae of the first."""
+CLOSER = "Looking closer at the borders"
 LARGEST_MM3 = 30e6
 """Images other than CT are looked at everywhere up to this size: a long spine's MRI has 24 liters."""
 LEAST_PIECE_MM3 = 500.0
@@ -150,6 +151,7 @@ def _look_between(
 
     from SpineLib.inference.scan_networks import find_vertebrae
 
+    progress(0.0, CLOSER)
     between = grid.halfway()
     near = np.zeros(grid.shape, bool)
     for instance in instances:

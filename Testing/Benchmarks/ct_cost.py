@@ -19,7 +19,7 @@ HEADROOM = 1.35
 """Of the axes above the highest point, for the legend."""
 SHARES_OF_LENGTH = (0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
 SHARES_OF_WIDTH = (0.5, 0.625, 0.75, 0.875, 1.0)
-LOCALIZER, VERTEBRAE = "Looking for the spine", "Segmenting the vertebrae"
+LOCALIZER, VERTEBRAE, CLOSER = "Looking for the spine", "Segmenting the vertebrae", "Looking closer at the borders"
 """Steps of the task, as it announces them, in which networks look."""
 FIRST_WINDOW = re.compile(r"Window 1 of (\d+)")
 
@@ -76,6 +76,7 @@ def _cost(task: str, trunk: Trunk) -> dict:
         "spine_mm": round(float(np.ptp(heights) + 1) * volume.spacing_mm[2]),
         "windows_localizer": windows.of_step[LOCALIZER],
         "windows_vertebrae": windows.of_step[VERTEBRAE],
+        "windows_closer": windows.of_step[CLOSER],
         "processor_seconds": round(seconds, 2),
         "vertebrae": [vertebra.level for vertebra in result.vertebrae],
     }
