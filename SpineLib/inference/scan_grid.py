@@ -14,9 +14,8 @@ import SimpleITK as sitk
 
 from SpineLib.core.box import corners
 from SpineLib.core.mask import Mask
-from SpineLib.core.volume import RAS_TO_LPS
 from SpineLib.inference.scan_input import LOWEST_HU
-from SpineLib.io.itk import affine_of, array_of, image_of
+from SpineLib.io.itk import affine_of, array_of, empty_image, image_of
 
 AXES = np.diag([-1.0, -1.0, 1.0])
 """Directions of i, j and k in RAS, as columns."""
@@ -142,14 +141,14 @@ def resampled(image: sitk.Image, grid: ScanGrid, beyond: float = LOWEST_HU) -> n
         if any(missing):
             part = sitk.ZeroFluxNeumannPad(part, [0, 0, 0], missing)
         part = sitk.BinShrink(part, shrink)
-    reference = _empty(grid.shape, grid.affine)
+    reference = empty_image(grid.shape, grid.affine)
     found = sitk.Resample(part, reference, sitk.Transform(), sitk.sitkLinear, beyond, sitk.sitkFloat32)
     return np.ascontiguousarray(array_of(found))
 
 
 def nearest_on(labels: sitk.Image, grid: ScanGrid) -> np.ndarray:
     """Labels of the nearest voxels on a grid, of the image's own type; 0 where it does not reach."""
-    found = sitk.Resample(labels, _empty(grid.shape, grid.affine), sitk.Transform(), sitk.sitkNearestNeighbor, 0.0)
+    found = sitk.Resample(labels, empty_image(grid.shape, grid.affine), sitk.Transform(), sitk.sitkNearestNeighbor, 0.0)
     return np.ascontiguousarray(array_of(found))
 
 
@@ -165,7 +164,9 @@ def mask_on(scan: Lattice, inside: Mask, grid: ScanGrid, fields: Sequence[Field]
     if window is None:
         return Mask.empty((i, j, k))
     start, length = window
-    target = _empty(length, scan.affine, start)
+    to_ras = scan.affine.copy()
+    to_ras[:3, 3] += scan.affine[:3, :3] @ start
+    target = empty_image(length, to_ras)
     found = _linear(np.pad(inside.box, 1).astype(np.float32), part, target) >= 0.5
     if fields:
         found &= sum(field.on(target) for field in fields) >= len(fields) * 255 / 2
@@ -200,14 +201,3 @@ def _window(shape: tuple[int, ...], affine: np.ndarray, grid: ScanGrid) -> tuple
     low = np.clip(np.floor(places.min(axis=0) - reach), 0, shape).astype(int)
     high = np.clip(np.ceil(places.max(axis=0) + reach) + 1, 0, shape).astype(int)
     return (low, high - low) if (high > low).all() else None
-
-
-def _empty(shape: Sequence[int] | np.ndarray, affine: np.ndarray, start: np.ndarray | None = None) -> sitk.Image:
-    """An image of so many voxels from index `start` on, of a scan or a grid with this affine."""
-    image = sitk.Image([int(size) for size in shape], sitk.sitkUInt8)
-    lps = RAS_TO_LPS @ affine
-    spacing = np.linalg.norm(lps[:3, :3], axis=0)
-    image.SetSpacing(spacing.tolist())
-    image.SetDirection((lps[:3, :3] / spacing).ravel().tolist())
-    image.SetOrigin((lps[:3, 3] if start is None else lps[:3, :3] @ start + lps[:3, 3]).tolist())
-    return image

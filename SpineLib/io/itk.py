@@ -4,7 +4,7 @@
 import os
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -111,7 +111,15 @@ def affine_of(image: sitk.Image) -> np.ndarray:
 
 def image_of(voxels: np.ndarray, affine: np.ndarray) -> sitk.Image:
     """The image of `voxels` (I, J, K); affine: 4x4, voxel index -> RAS mm, its axes at right angles."""
-    image = sitk.GetImageFromArray(np.ascontiguousarray(voxels.T))
+    return _placed(sitk.GetImageFromArray(np.ascontiguousarray(voxels.T)), affine)
+
+
+def empty_image(shape: Sequence[int] | np.ndarray, affine: np.ndarray) -> sitk.Image:
+    """The image of `shape` (I, J, K) that holds nothing, for its geometry; affine: as in `image_of`."""
+    return _placed(sitk.Image([int(size) for size in shape], sitk.sitkUInt8), affine)
+
+
+def _placed(image: sitk.Image, affine: np.ndarray) -> sitk.Image:
     lps = RAS_TO_LPS @ affine
     spacing = np.linalg.norm(lps[:3, :3], axis=0)
     image.SetSpacing(spacing.tolist())

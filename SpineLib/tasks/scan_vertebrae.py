@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from SpineLib.core.mask import Mask
 from SpineLib.core.progress import Progress, part_of
 from SpineLib.tasks.credible_vertebrae import (
     center_mm,
@@ -18,6 +19,7 @@ from SpineLib.tasks.credible_vertebrae import (
 )
 from SpineLib.tasks.scan_image import ScanImage
 from SpineLib.tasks.scan_model import ScanModel
+from SpineLib.tasks.vertebrae_on_grid import near
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +38,8 @@ SIDE_MM = 50.0
 STEP_MM, TUBE_MM, MOST_STEPS = 75.0, 40.0, 12
 """How far it looks on from an end of the row at a time, how far to each side, and how often: a spine that the
 localizer saw in part only is followed to its end."""
-NEAR_VOXELS = 6
-"""The second look goes this far around the vertebrae of the first."""
+CLOSER_MM = 7.0
+"""The second look goes this far around the vertebrae of the first: farther than their borders may move, and a voxel."""
 CLOSER = "Looking closer at the borders"
 LARGEST_MM3 = 30e6
 """Images other than CT are looked at everywhere up to this size: a long spine's MRI has 24 liters."""
@@ -118,8 +120,8 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
             model.network, values, wanted, grid.spacing_mm, model.window, model.device, first, model.change
         )
 
-    near = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM
-    seen = coarse.grid.values_on(grid, near)
+    close = ndimage.distance_transform_edt(~coarse.spine, coarse.grid.spacing_mm) <= NEAR_MM
+    seen = coarse.grid.values_on(grid, close)
     voxels = look(seen)
     is_cut = cut_by_end(scan, grid, coarse.grid.spacing_mm)
     found, others = credible_vertebrae(voxels, grid, coarse, is_cut)
@@ -147,17 +149,12 @@ def _look_between(
     Where a border lies within a voxel is chance for a network: a look from between the voxels errs otherwise, and both
     together find borders closer than either. Beside the mirror image, its own would add little.
     """
-    from scipy import ndimage
-
     from SpineLib.inference.scan_networks import find_vertebrae
 
     progress(0.0, CLOSER)
     between = grid.halfway()
-    near = np.zeros(grid.shape, bool)
-    for instance in instances:
-        near[tuple(instance.where.T)] = True
-    near = ndimage.binary_dilation(near, iterations=NEAR_VOXELS)
-    wanted = near[tuple(slice(size) for size in between.shape)]
+    masks = [Mask.from_indices(each.where, grid.shape) for each in instances]
+    wanted = near(masks, grid.spacing_mm, CLOSER_MM)[tuple(slice(size) for size in between.shape)]
     network, values = model.bundle.network, scan.on(between)
     return find_vertebrae(
         network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
