@@ -82,8 +82,15 @@ def near(masks: Sequence[Mask], spacing_mm: float, reach_mm: float) -> np.ndarra
     """Bool of the masks' grid: what lies within `reach_mm` of one of them."""
     from scipy import ndimage
 
-    inside = Mask.union(masks).to_array()
-    return ndimage.distance_transform_edt(~inside, spacing_mm) <= reach_mm if inside.any() else inside
+    union = Mask.union(masks)
+    inside = union.to_array()
+    if union.is_empty:
+        return inside
+    # Distances take long, and nothing is near farther off.
+    reach = int(np.ceil(reach_mm / spacing_mm))
+    around = tuple(slice(max(each.start - reach, 0), each.stop + reach) for each in union.window)
+    inside[around] = ndimage.distance_transform_edt(~inside[around], spacing_mm) <= reach_mm
+    return inside
 
 
 def _corners(mask: Mask) -> np.ndarray:
