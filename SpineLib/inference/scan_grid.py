@@ -5,7 +5,7 @@ The networks' grid runs along the patient's axes: i to the left, j to the back, 
 Arrays are `(I, J, K)`, affines 4x4, index -> RAS mm.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,9 @@ from SpineLib.io.itk import affine_of, array_of, empty_image, image_of
 
 AXES = np.diag([-1.0, -1.0, 1.0])
 """Directions of i, j and k in RAS, as columns."""
+Decide = Callable[[np.ndarray, sitk.Image], np.ndarray]
+"""From how sure, 0..1, the voxels of an image are inside: which are. It is given what lies `DECIDED_NEAR_MM` around."""
+DECIDED_NEAR_MM = 4.0
 
 
 class Lattice(Protocol):
@@ -152,14 +155,17 @@ def nearest_on(labels: sitk.Image, grid: ScanGrid) -> np.ndarray:
     return np.ascontiguousarray(array_of(found))
 
 
-def mask_on(scan: Lattice, inside: Mask, grid: ScanGrid, fields: Sequence[Field] = ()) -> Mask:
+def mask_on(
+    scan: Lattice, inside: Mask, grid: ScanGrid, fields: Sequence[Field] = (), decide: Decide | None = None
+) -> Mask:
     """A mask of a grid on the voxels of a scan: linear between the grid's voxels, half and more is in.
 
-    fields: where there are any, the mask is where they are asked, and of it half and more of their mean is in. Several
-    looks at a scan that lie between each other's voxels tell a border closer than one.
+    fields: where there are any, the mask is where they are asked, and of it half and more of their mean is in, or what
+    `decide` says. Several looks at a scan that lie between each other's voxels tell a border closer than one.
     """
     i, j, k = scan.shape
-    part = grid.part(np.array(inside.origin) - 1, np.array(inside.box.shape) + 2)
+    margin = 1 if decide is None else 1 + int(np.ceil(DECIDED_NEAR_MM / grid.spacing_mm))
+    part = grid.part(np.array(inside.origin) - margin, np.array(inside.box.shape) + 2 * margin)
     window = None if inside.is_empty else _window(scan.shape, scan.affine, part)
     if window is None:
         return Mask.empty((i, j, k))
@@ -167,9 +173,10 @@ def mask_on(scan: Lattice, inside: Mask, grid: ScanGrid, fields: Sequence[Field]
     to_ras = scan.affine.copy()
     to_ras[:3, 3] += scan.affine[:3, :3] @ start
     target = empty_image(length, to_ras)
-    found = _linear(np.pad(inside.box, 1).astype(np.float32), part, target) >= 0.5
+    found = _linear(np.pad(inside.box, margin).astype(np.float32), part, target) >= 0.5
     if fields:
-        found &= sum(field.on(target) for field in fields) >= len(fields) * 255 / 2
+        surety = sum((field.on(target) for field in fields), np.float32(0)) / np.float32(255 * len(fields))
+        found &= surety >= 0.5 if decide is None else decide(surety, target)
     within = Mask.from_array(found)
     i0, j0, k0 = (int(low + place) for low, place in zip(start, within.origin, strict=True))
     return Mask(within.box, (i0, j0, k0), (i, j, k))

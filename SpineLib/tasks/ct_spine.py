@@ -17,7 +17,7 @@ from SpineLib.core.volume import Volume
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.provenance import provenance
 from SpineLib.tasks.scan_image import ScanImage, scan_image
-from SpineLib.tasks.scan_masks import shapes_of, structures_on, vertebrae_on
+from SpineLib.tasks.scan_masks import borders_of, shapes_of, structures_on, vertebrae_on
 from SpineLib.tasks.scan_measuring import measured
 from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.scan_vertebrae import localize
@@ -80,7 +80,7 @@ def find(volume: Volume, model_id: str | None, options: SegmentOptions, watch: S
     with watch.step("segment", 0.4, "Segmenting the vertebrae"):
         fine = segment_near(scan, coarse, model, part_of(watch.progress, 0.4, 0.8))
     with watch.step("masks", 0.8, "Bringing the vertebrae to the scan's resolution"):
-        vertebrae = vertebrae_on(scan, fine)
+        vertebrae = vertebrae_on(scan, fine, borders_of(scan, model))
         structures = structures_on(scan, fine, vertebrae) if vertebrae else ()
         is_coarse = max(volume.spacing_mm) > fine.grid.spacing_mm
         shapes = shapes_of(fine) if vertebrae and is_coarse else None

@@ -54,6 +54,18 @@ class ScanImage:
         values = resampled(self.upright, grid, (LOWEST_HU - self.shift) / self.scale)
         return values * np.float32(self.scale) + np.float32(self.shift)
 
+    def at(self, voxels: "sitk.Image") -> np.ndarray:
+        """Values of the nearest voxels at those of an image, float32 `(I, J, K)`, in HU."""
+        import SimpleITK as sitk
+
+        from SpineLib.inference.scan_input import LOWEST_HU
+        from SpineLib.io.itk import array_of
+
+        beyond = (LOWEST_HU - self.shift) / self.scale
+        nearest = sitk.sitkNearestNeighbor
+        values = sitk.Resample(self.upright, voxels, sitk.Transform(), nearest, beyond, sitk.sitkFloat32)
+        return array_of(values) * np.float32(self.scale) + np.float32(self.shift)
+
 
 def scan_image(volume: Volume) -> ScanImage:
     """The scan of a volume. Raises InputError for one in which no vertebra could be found."""

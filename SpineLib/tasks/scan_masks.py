@@ -10,10 +10,15 @@ from SpineLib.core.anatomy import DISC, SACRUM, Anatomy
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import Structure, Vertebra
 from SpineLib.tasks.credible_vertebrae import LEAST_SACRUM_MM3
+from SpineLib.tasks.scan_borders import Borders
+from SpineLib.tasks.scan_image import ScanImage
+from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.scan_vertebrae import FineSpine
 
 if TYPE_CHECKING:
-    from SpineLib.inference.scan_grid import Field, Lattice, ScanGrid
+    import SimpleITK as sitk
+
+    from SpineLib.inference.scan_grid import Decide, Field, Lattice, ScanGrid
     from SpineLib.labelling.instances import Instance
     from SpineLib.measurement.scan_measurements import FineShapes
 
@@ -24,14 +29,14 @@ LEAST_AGREED = 0.5
 """Both looks agree but for the border. Of a vertebra that the second one sees less of, it says nothing."""
 
 
-def vertebrae_on(scan: "Lattice", fine: FineSpine) -> tuple[Vertebra, ...]:
-    """The vertebrae with masks of the scan's own voxels, none of which are in two."""
+def vertebrae_on(scan: "Lattice", fine: FineSpine, decide: "Decide | None" = None) -> tuple[Vertebra, ...]:
+    """The vertebrae with masks of the scan's own voxels, none of which are in two. decide: see `mask_on`."""
     found: list[Vertebra] = []
     bone, body = fine.fields(0), fine.fields(1)
     owners = _owners(fine)
     for number, (instance, name) in enumerate(zip(fine.instances, fine.names, strict=True), 1):
         own = _territory(instance, number, owners)
-        mask = _seen(scan, own, fine.grid, bone, len(instance.where))
+        mask = _seen(scan, own, fine.grid, bone, len(instance.where), decide)
         for each in found:
             # A voxel halfway between two is as near to both.
             mask = mask.without(each.mask)
@@ -52,15 +57,34 @@ def vertebrae_on(scan: "Lattice", fine: FineSpine) -> tuple[Vertebra, ...]:
     return tuple(found)
 
 
-def _seen(scan: "Lattice", own: Mask, grid: "ScanGrid", fields: "tuple[Field, ...]", voxels: int) -> Mask:
+def borders_of(scan: ScanImage, model: ScanModel) -> "Decide | None":
+    """What decides on the borders of bone where the model tells how; brightness means bone in Hounsfield units only."""
+    borders = Borders.of(model) if scan.is_hu else None
+    if borders is None:
+        return None
+
+    def decide(bone: np.ndarray, voxels: "sitk.Image") -> np.ndarray:
+        return borders.inside(bone, scan.at(voxels), np.array(voxels.GetSpacing()))
+
+    return decide
+
+
+def _seen(
+    scan: "Lattice",
+    own: Mask,
+    grid: "ScanGrid",
+    fields: "tuple[Field, ...]",
+    voxels: int,
+    decide: "Decide | None" = None,
+) -> Mask:
     """What all looks together tell; where they see much less than the `voxels` of the grid that the first one saw, what
     that saw."""
     from SpineLib.inference.scan_grid import mask_on
 
-    together = mask_on(scan, own, grid, fields)
+    together = mask_on(scan, own, grid, fields, decide)
     least_mm3 = LEAST_AGREED * voxels * grid.spacing_mm**3
     is_agreed = together.count * abs(np.linalg.det(scan.affine[:3, :3])) >= least_mm3
-    return together if is_agreed else mask_on(scan, own, grid, fields[:1])
+    return together if is_agreed else mask_on(scan, own, grid, fields[:1], decide)
 
 
 def _body_voxels(instance: "Instance", fine: FineSpine) -> int:
