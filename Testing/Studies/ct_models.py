@@ -127,7 +127,10 @@ def arguments() -> argparse.Namespace:
     scans.add_argument("--calibrate", action="store_true")
     scans.add_argument("--every-kind", action="store_true")
     parser.add_argument("-o", "--output", type=Path, required=True)
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.calibrate and asked.task != "fracture":
+        parser.error("--calibrate needs --task fracture")
+    return asked
 
 
 if __name__ == "__main__":
