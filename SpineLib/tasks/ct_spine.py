@@ -73,6 +73,7 @@ def find(volume: Volume, model_id: str | None, options: SegmentOptions, watch: S
     with watch.step("load", 0.02, "Loading the models"):
         model = ScanModel.for_task(NAME, model_id, options)
         localizer = ScanModel.for_task(LOCALIZER, model.bundle.metadata.get("localizer"), options)
+        decide = borders_of(scan, model)
     with watch.step("localize", 0.1, "Looking for the spine"):
         coarse = localize(scan, localizer, part_of(watch.progress, 0.1, 0.4))
     if not coarse.is_credible:
@@ -80,7 +81,7 @@ def find(volume: Volume, model_id: str | None, options: SegmentOptions, watch: S
     with watch.step("segment", 0.4, "Segmenting the vertebrae"):
         fine = segment_near(scan, coarse, model, part_of(watch.progress, 0.4, 0.8))
     with watch.step("masks", 0.8, "Bringing the vertebrae to the scan's resolution"):
-        vertebrae = vertebrae_on(scan, fine, borders_of(scan, model))
+        vertebrae = vertebrae_on(scan, fine, decide)
         structures = structures_on(scan, fine, vertebrae) if vertebrae else ()
         is_coarse = max(volume.spacing_mm) > fine.grid.spacing_mm
         shapes = shapes_of(fine) if vertebrae and is_coarse else None
