@@ -197,6 +197,8 @@ def _region(image: sitk.Image, grid: ScanGrid) -> sitk.Image | None:
     if window is None:
         return None
     start, length = window
+    if tuple(length) == image.GetSize():
+        return image  # No copy of what may be a gigabyte.
     return sitk.RegionOfInterest(image, length.tolist(), start.tolist())
 
 

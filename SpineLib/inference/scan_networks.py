@@ -74,11 +74,10 @@ def find_levels(
     network: nn.Module, voxels_hu: np.ndarray, window: Size, device: Device, progress: Progress, changed: Change
 ) -> CoarseLevels:
     """The localizer's answer for a whole scan `(I, J, K)` at its coarse spacing."""
-    image = network_values(voxels_hu)
-    windows = plan(np.ones(image.shape, bool), window, OVERLAP)
+    windows = plan(np.ones(voxels_hu.shape, bool), window, OVERLAP)
 
     def look(forward: Forward, attempt: Attempt) -> CoarseLevels:
-        spine, numbers = np.zeros(image.shape, bool), np.full(image.shape, -1, np.int32)
+        spine, numbers = np.zeros(voxels_hu.shape, bool), np.full(voxels_hu.shape, -1, np.int32)
         shares: list[np.ndarray] = [np.zeros((0, len(LEVELS)), np.float16)]
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
@@ -90,7 +89,7 @@ def find_levels(
             numbers[box][spine[box]] = np.arange(first, first + len(new))
             shares.append(new)
 
-        run(image, windows, LOCALIZER_CHANNELS, forward, attempt, take, progress)
+        run(voxels_hu, windows, LOCALIZER_CHANNELS, _of_hu(forward), attempt, take, progress)
         return CoarseLevels(spine, numbers, np.concatenate(shares))
 
     return carry_out(network, device, look, progress, changed, windows=True)
@@ -107,11 +106,10 @@ def find_vertebrae(
     changed: Change,
 ) -> VertebraVoxels:
     """The vertebra network's answer `(I, J, K)` near the voxels of `wanted`, bool of the same shape."""
-    image = network_values(voxels_hu)
     windows = plan(wanted, window, OVERLAP)
 
     def look(forward: Forward, attempt: Attempt) -> VertebraVoxels:
-        parts, solid = np.zeros(image.shape, np.uint8), np.zeros((2, *image.shape), np.uint8)
+        parts, solid = np.zeros(voxels_hu.shape, np.uint8), np.zeros((2, *voxels_hu.shape), np.uint8)
         found: list[tuple[np.ndarray, ...]] = []
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
@@ -133,13 +131,18 @@ def find_vertebrae(
             regions = looks.softmax(0).T.half().cpu().numpy()
             found.append((where.astype(np.int32), votes.astype(np.float32), sure, regions))
 
-        run(image, windows, VERTEBRA_CHANNELS, forward, attempt, take, progress)
+        run(voxels_hu, windows, VERTEBRA_CHANNELS, _of_hu(forward), attempt, take, progress)
         decide_sacrum(parts)
         nothing = np.zeros((0, 3), np.float32)
         empty = (nothing.astype(np.int32), nothing, np.zeros(0, np.float32), nothing.astype(np.float16))
         return VertebraVoxels(parts, solid, *(np.concatenate(each) for each in zip(empty, *found, strict=True)))
 
     return carry_out(network, device, look, progress, changed, windows=True)
+
+
+def _of_hu(forward: Forward) -> Forward:
+    """A network's forward that takes HU: windows are converted one by one, so that no copy of the scan is needed."""
+    return lambda voxels_hu: forward(torch.from_numpy(network_values(voxels_hu.numpy())))
 
 
 def decide_sacrum(parts: np.ndarray) -> None:

@@ -69,11 +69,11 @@ def run(
 ) -> None:
     """Network answers of the planned windows, averaged where they overlap, given to `done` from the lowest k upward.
 
-    image: float32 `(I, J, K)`, what the network sees. `progress` hears of every window and may raise Cancelled. Raises
+    image: `(I, J, K)`, what `forward` takes. `progress` hears of every window and may raise Cancelled. Raises
     ModelError where the answer is not finite.
     """
     weight = _weight(windows.size).to(attempt.stitch)
-    shape = (image.shape[0], image.shape[1], windows.size[2])
+    (left, front), shape = _extent(windows)
     total = torch.zeros((channels, *shape), device=attempt.stitch)
     weights = torch.zeros(shape, device=attempt.stitch)
     seen = 0
@@ -82,19 +82,30 @@ def run(
             some = places[first : first + AT_ONCE]
             progress(seen / windows.count, f"Window {seen + 1} of {windows.count}")
             seen += len(some)
-            boxes = [(slice(i, i + windows.size[0]), slice(j, j + windows.size[1])) for i, j in some]
-            parts = [image[(*box, slice(start, start + windows.size[2]))] for box in boxes]
+            parts = [image[window] for window in (_window((*place, start), windows.size) for place in some)]
             answers = forward(torch.from_numpy(np.stack(_pair(parts))[:, None])).to(attempt.stitch)
             if not answers.sum(dtype=torch.float32).isfinite():
                 raise NotFinite()
-            for box, answer in zip(boxes, answers, strict=False):
+            for (i, j), answer in zip(some, answers, strict=False):
+                box = _window((i - left, j - front, 0), windows.size)
                 total[(slice(None), *box)] += answer * weight
                 weights[box] += weight
         later = windows.layers[number + 1][0] if number + 1 < len(windows.layers) else start + windows.size[2]
         finished = min(later - start, windows.size[2])
-        _hand_on(total, weights, finished, start, done)
+        _hand_on(total, weights, finished, (left, front, start), done)
         _move_down(total, finished)
         _move_down(weights, finished)
+
+
+def _extent(windows: Plan) -> tuple[tuple[int, int], Size]:
+    """The least i and j of any window, and the shape of a buffer from there that holds every window of one layer."""
+    places = np.array([place for _, layer in windows.layers for place in layer] or [(0, 0)])
+    low, extent = places.min(axis=0), np.ptp(places, axis=0) + windows.size[:2]
+    return (int(low[0]), int(low[1])), (int(extent[0]), int(extent[1]), windows.size[2])
+
+
+def _window(start: Size, size: Size) -> tuple[slice, ...]:
+    return tuple(slice(low, low + length) for low, length in zip(start, size, strict=True))
 
 
 def _pair(parts: list[np.ndarray]) -> list[np.ndarray]:
@@ -102,15 +113,15 @@ def _pair(parts: list[np.ndarray]) -> list[np.ndarray]:
     return parts + parts[-1:] * (AT_ONCE - len(parts))
 
 
-def _hand_on(total: torch.Tensor, weights: torch.Tensor, finished: int, start: int, done: Slab) -> None:
-    """The box of the first `finished` slices in which any window lay."""
+def _hand_on(total: torch.Tensor, weights: torch.Tensor, finished: int, origin: Size, done: Slab) -> None:
+    """The box of the first `finished` slices in which any window lay; `origin`: the buffer's first voxel."""
     covered = weights[:, :, :finished] > 0
     if not covered.any():
         return
     rows, columns = covered.any(2).any(1).nonzero()[:, 0], covered.any(2).any(0).nonzero()[:, 0]
     box = (slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1), slice(0, finished))
     mean = total[(slice(None), *box)] / weights[box].clamp_min(1e-6)
-    done(mean, weights[box] > 0, (box[0].start, box[1].start, start))
+    done(mean, weights[box] > 0, (origin[0] + box[0].start, origin[1] + box[1].start, origin[2]))
 
 
 def _move_down(buffer: torch.Tensor, by: int) -> None:
