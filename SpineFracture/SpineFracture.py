@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Slicer module: a CT of the spine in, named vertebrae with their fractures, heights and grades out."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,8 @@ from SpineLib.scene.task_panel import TaskPanel
 from SpineLib.scene.volume_from_node import is_scan
 
 TASK = "fracture"
+UNFIT_FOR_FILES = re.compile(r'[\\/:*?"<>|]')
+"""Characters that no file's name may have on Windows; series of DICOM images have them in theirs."""
 
 
 class SpineFracture(ScriptedLoadableModule):
@@ -175,7 +178,7 @@ class SpineFractureWidget(TaskPanel):
 
     def _write(self, ending: str, kind: str, write: Callable[[SpineResult, str], None]) -> None:
         """Ask for a place and write there; an error is told in one message."""
-        proposed = f"{self.resultNode.GetName()}.{ending}".replace("/", "-")
+        proposed = UNFIT_FOR_FILES.sub("-", f"{self.resultNode.GetName()}.{ending}")
         path = qt.QFileDialog.getSaveFileName(self.parent, _("Save the vertebrae"), proposed, kind)
         if not path:
             return

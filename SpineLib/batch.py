@@ -5,7 +5,6 @@ Every worker is a process of its own (`python -m SpineLib.worker`), so an image 
 only.
 """
 
-import csv
 import json
 import os
 import subprocess
@@ -15,38 +14,23 @@ from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from SpineLib import tasks
+from SpineLib.batch_summary import SUMMARY, Row, numbers_of, vertebrae_of, write_summary
 from SpineLib.core.errors import InputError, SpineError
 from SpineLib.core.progress import Progress, silent
 from SpineLib.io.dicom_series import holds_scan, is_dicom
 from SpineLib.io.digest import digest_of
-from SpineLib.io.output import safe_output
 from SpineLib.tasks.job import Job, check, check_originals_stay, output_folder
 from SpineLib.tasks.names import EXTENSIONS, output_names
 
-SUMMARY = "summary.csv"
 LIBRARY_FOLDER = Path(__file__).resolve().parents[1]
 DICOM_MARK = b"DICM"
 DICOM_MARK_OFFSET = 128
 PATIENCE_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class Row:
-    """How one image came out: "done", "empty" (no spine found), "kept" (was there already) or "failed"."""
-
-    image: str
-    status: str
-    message: str = ""
-    seconds: float | None = None
-    spine_area_px: float | None = None
-    spine_height_px: float | None = None
-    spine_area_mm2: float | None = None
-    spine_height_mm: float | None = None
 
 
 def run_folder(
@@ -77,7 +61,7 @@ def run_folder(
         finally:
             finished = [rows[job.image] for job in jobs if job.image in rows]
             if finished:
-                _write_summary(output / SUMMARY, finished)
+                write_summary(output / SUMMARY, finished)
     return finished
 
 
@@ -254,19 +238,14 @@ def _row(job: Job, folder: Path, event: dict[str, Any]) -> Row:
         return Row(image, "failed", " ".join(filter(None, (event["sentence"], event["hint"], event.get("log")))))
     told = event["summary"]
     status = "done" if told["found"] else "empty"
-    return Row(image, status, " ".join(event["warnings"]), **_numbers(told["seconds"], told["measurements"]))
+    numbers = numbers_of(told["seconds"], told["measurements"])
+    return Row(image, status, " ".join(event["warnings"]), **numbers, **vertebrae_of(told["vertebrae"]))
 
 
 def _shown_name(job: Job, folder: Path) -> str:
     """The image's place in the folder; letters that are not UTF-8 become question marks."""
     place = job.name if job.image == folder else job.image.relative_to(folder).as_posix()
     return place.encode("utf-8", "replace").decode("utf-8")
-
-
-def _numbers(seconds: dict[str, float], measurements: Sequence[dict[str, Any]]) -> dict[str, float]:
-    known = {each.name for each in fields(Row)}
-    named = {f"{each['name']}_{each['unit']}": each["value"] for each in measurements}
-    return {"seconds": round(sum(seconds.values()), 2), **{key: named[key] for key in named if key in known}}
 
 
 def _row_of_earlier_result(job: Job, folder: Path) -> Row | None:
@@ -279,15 +258,9 @@ def _row_of_earlier_result(job: Job, folder: Path) -> Row | None:
         wanted = tasks.CHOSEN_BY_ITSELF if job.task == tasks.AUTO else (job.task,)
         same_work = earlier["task"] in wanted and job.view in (None, origin["view"])
         same = same_work and digest_of(job.image) == origin["sha256"] and options == asdict(job.options)
-        numbers = _numbers(earlier["provenance"]["seconds"], earlier["measurements"])
+        numbers = numbers_of(earlier["provenance"]["seconds"], earlier["measurements"])
+        vertebrae = vertebrae_of(earlier["vertebrae"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     image = _shown_name(job, folder)
-    return Row(image, "kept", " ".join(earlier["warnings"]), **numbers) if same else None
-
-
-def _write_summary(path: Path, rows: Sequence[Row]) -> None:
-    with safe_output(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, [each.name for each in fields(Row)])
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    return Row(image, "kept", " ".join(earlier["warnings"]), **numbers, **vertebrae) if same else None

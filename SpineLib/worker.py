@@ -199,6 +199,10 @@ def summary(result: SpineResult) -> dict[str, Any]:
         "found": not result.is_empty,
         "task": result.task,
         "measurements": [{"name": each.name, "value": each.value, "unit": each.unit} for each in result.measurements],
+        "vertebrae": [
+            {"level": each.level, "fracture": {"probability": each.fracture.probability} if each.fracture else None}
+            for each in result.vertebrae
+        ],
         "seconds": result.provenance.get("seconds", {}),
         "device": result.provenance.get("device"),
         "model": result.provenance.get("model"),

@@ -56,7 +56,8 @@ def _with_file(job: Job, path: Path) -> Job:
 
 def _file_of(job: Job, files: Sequence[Path], folder: Path) -> Path:
     """The segmentation that is called like the scan; neither the scan itself counts nor the other files of a result."""
-    found = [path for path in files if stem(path) == job.name and path.suffix in SEGMENTATIONS and path != job.image]
+    named = [path for path in files if stem(path) == job.name and path.suffix in SEGMENTATIONS]
+    found = [path for path in named if path.resolve() != job.image.resolve()]
     if len(found) != 1:
         count = "no segmentation" if not found else f"{len(found)} segmentations"
         raise InputError(f"The folder {folder} holds {count} called {job.name}.", "Let one be called like the scan.")

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How sure a mean is."""
+"""How sure a mean or another statistic is."""
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -22,3 +24,17 @@ def bootstrap_mean(
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     lower, upper = np.percentile(means, [2.5, 97.5])
     return float(values[finite].mean()), float(lower), float(upper)
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], float], groups: list[str], seed: int = 0, draws: int = 1000
+) -> tuple[float, float, float]:
+    """(value, lower, upper): a statistic of the samples at given indices and its 95 % interval, whole patient groups
+    resampled; draws in which it cannot be told, nan, are left out."""
+    names = np.array(groups)
+    members = [np.flatnonzero(names == name) for name in np.unique(names)]
+    drawn = np.random.default_rng(seed).integers(len(members), size=(draws, len(members)))
+    values = np.array([statistic(np.concatenate([members[number] for number in each])) for each in drawn])
+    told = values[np.isfinite(values)]
+    lower, upper = np.percentile(told, [2.5, 97.5]) if len(told) else (np.nan, np.nan)
+    return float(statistic(np.arange(len(names)))), float(lower), float(upper)

@@ -11,7 +11,7 @@ import numpy as np
 
 from SpineLib.core.anatomy import VERTEBRAE
 from SpineLib.core.result import SpineResult, Vertebra
-from SpineLib.evaluation.intervals import bootstrap_mean
+from SpineLib.evaluation.intervals import bootstrap, bootstrap_mean
 from SpineLib.evaluation.overlap import dice
 
 NEAR_MM = 20.0
@@ -133,7 +133,7 @@ def _fracture_summary(judged: list[VertebraScore]) -> dict[str, Any]:
     within = np.array([abs(score.grade - score.found_grade) <= 1 for score in graded], float)
     table: dict[str, Any] = {
         "fractured": int(truth.sum()),
-        "auc": area_under_curve(truth, probability),
+        "auc": bootstrap(lambda some: area_under_curve(truth[some], probability[some]), groups),
         "sensitivity": bootstrap_mean(np.where(truth, found, np.nan), groups),
         "false_alarms": bootstrap_mean(np.where(~truth, found, np.nan), groups),
     }

@@ -230,8 +230,8 @@ def _measured_density(
     affine: np.ndarray,
     densities: Densities,
 ) -> list[Measurement]:
-    """Of each lumbar level, and their mean over the levels that are not broken: packed bone is dense. Levels that turn
-    out to be filled are told so in `readings`."""
+    """Of each lumbar level, and their mean over those of Genant grade 0: packed bone is dense. Levels that turn out to
+    be filled are told so in `readings`."""
     quality = CONTRAST_QUALITY if densities.has_contrast else None
     note = "; contrast in the blood raises it" if densities.has_contrast else ""
     values = {}
@@ -246,8 +246,8 @@ def _measured_density(
         readings[level] = replace(readings[level], is_filled=True)
     name, method = "trabecular_density", f"mean in an ellipsoid within the body{note}"
     found = [Measurement(name, value, "HU", (level,), method, quality) for level, value in known.items()]
-    sound = tuple(level for level in known if (grade := readings[level].genant) is None or grade.grade == 0)
+    sound = tuple(level for level in known if (grade := readings[level].genant) is not None and grade.grade == 0)
     if len(sound) > 1:
         mean = float(np.mean([known[level] for level in sound]))
-        found.append(Measurement(name, mean, "HU", sound, f"mean of levels that are not broken{note}", quality))
+        found.append(Measurement(name, mean, "HU", sound, f"mean of the levels of Genant grade 0{note}", quality))
     return found

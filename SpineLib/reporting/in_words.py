@@ -23,7 +23,7 @@ def found_vertebrae(result: SpineResult) -> str:
         return told
     suspected = by_suspicion(rows)
     broken = [_fracture(row) for row in suspected if (row.probability or 0) >= SUSPICIOUS]
-    told += f", fractures: {', '.join(broken)}" if broken else ", no fracture"
+    told += f", fractures: {', '.join(broken)}" if broken else ", no fracture found"
     marked = {each.level for each in result.vertebrae if each.fracture and not each.fracture.mask.is_empty}
     marked |= {row.level for row in rows if (row.genant_grade or 0) >= MODERATE}
     doubtful = [_fracture(row) for row in suspected if row.level in marked and (row.probability or 0) < SUSPICIOUS]
@@ -36,6 +36,11 @@ def angles(result: SpineResult) -> str:
     return ", ".join(f"{words} {values[name]:.0f} deg" for name, words in TOLD_ANGLES.items() if name in values)
 
 
+def is_striking(row: VertebraRow) -> bool:
+    """Whether a vertebra stands out in tables."""
+    return (row.probability or 0) >= SUSPICIOUS or (row.genant_grade or 0) >= MODERATE
+
+
 def _fracture(row: VertebraRow) -> str:
     grade = f", grade {row.genant_grade} {row.kind}".rstrip() if row.genant_grade else ""
-    return f"{row.level} ({100 * (row.probability or 0):.0f} %{grade})"
+    return f"{row.name} ({100 * (row.probability or 0):.0f} %{grade})"

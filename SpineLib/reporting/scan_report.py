@@ -9,7 +9,7 @@ from typing import Any
 
 from SpineLib.core.result import DISCLAIMER, Measurement, SpineResult
 from SpineLib.io.output import safe_output
-from SpineLib.reporting.in_words import SUSPICIOUS, found_vertebrae
+from SpineLib.reporting.in_words import found_vertebrae, is_striking
 from SpineLib.reporting.vertebra_table import VertebraRow, by_suspicion, rows_of
 
 HEADERS = ("Vertebra", "Fracture", "Genant grade", "Anterior", "Middle", "Posterior", "Loss", "Retropulsion", "Density")
@@ -75,7 +75,7 @@ def _vertebrae(rows: list[VertebraRow]) -> Iterator[str]:
     yield "<h2>Vertebrae, the most suspicious first</h2>"
     yield f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>"
     for row in rows:
-        marked = ' class="suspicious"' if (row.probability or 0.0) >= SUSPICIOUS else ""
+        marked = ' class="suspicious"' if is_striking(row) else ""
         hint = f' title="{_text(row.unmeasured)}"' if row.unmeasured else ""
         yield f"<tr{marked}{hint}>{_cells(_texts(row))}</tr>"
     yield "</table>"

@@ -5,7 +5,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,13 @@ class SegmentationRun:
         self._segmentationNode = segmentationNode
         self._callbacks = callbacks
         self._folder = Path()
+        self._source: dict[str, Any] = {}
 
     def start(self, task: str, options: dict[str, Any], vertebraeNode: Any = None) -> None:
         """Write the image, and the vertebrae where they are given, and send the request. Raises a SpineError when it
         cannot even begin."""
         volume = volume_from_node(self._volumeNode)
+        self._source = dict(volume.source)
         # Only here is all known that Slicer knows of the image: the file for the worker has no header of a DICOM image.
         task = tasks.choose(volume, task)
         self._folder = Path(tempfile.mkdtemp(prefix="spine-", dir=slicer.app.temporaryPath))
@@ -85,6 +87,8 @@ class SegmentationRun:
     def _on_result(self, message: dict[str, Any]) -> None:
         try:
             result = read_result(message["files"]["segmentation"], message["files"]["json"])
+            # The worker knows a temporary file only.
+            result = replace(result, provenance={**result.provenance, "input": self._source})
             node = self._show(result)
         except SpineError as error:
             self._on_error(error)

@@ -138,6 +138,8 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.modelDetails.text = model_choice.describe(model) if model else _("No model is installed for this.")
         ui.modelDetails.toolTip = model_choice.sources(model) if model else ""
         self._updating = False
+        if self._resultOf is not None and self._resultOf is not chosen.inputVolume:
+            self._showResult(None)
         self.updateButtons()
 
     def onChoice(self, *_: Any) -> None:
@@ -226,6 +228,7 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.showButton.enabled = ui.editButton.enabled = shown and not self.isRunning
 
     def _showResult(self, result: SpineResult | None, segmentationNode: Any = None) -> None:
+        self._resultOf = self.parameters.inputVolume if result is not None and self.parameters is not None else None
         self.ui.resultsButton.collapsed = result is None
         self.ui.warningsLabel.text = "\n".join(result.warnings) if result is not None else ""
         self.ui.warningsLabel.visible = bool(self.ui.warningsLabel.text)

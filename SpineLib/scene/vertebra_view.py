@@ -6,7 +6,7 @@ from typing import Any
 import qt
 
 from SpineLib.core.anatomy import FRACTURE
-from SpineLib.reporting.in_words import SUSPICIOUS
+from SpineLib.reporting.in_words import is_striking
 from SpineLib.reporting.vertebra_table import VertebraRow
 
 HEADERS = ("Level", "Fracture", "Grade", "Ant. mm", "Mid. mm", "Post. mm", "Loss", "HU")
@@ -27,7 +27,7 @@ ROWS_SHOWN = 12
 
 
 def fill_table(table: Any, rows: list[VertebraRow]) -> None:
-    """Show rows in a QTableWidget; those that are more probably fractured than not stand out."""
+    """Show rows in a QTableWidget; those that are probably fractured or lost much height stand out."""
     table.setColumnCount(len(HEADERS))
     table.setHorizontalHeaderLabels(list(HEADERS))
     for column, text in enumerate(TOOL_TIPS):
@@ -60,7 +60,7 @@ def _item(text: str, column: int, row: VertebraRow) -> Any:
     item = qt.QTableWidgetItem(text)
     if column:
         item.setTextAlignment(int(qt.Qt.AlignRight) | int(qt.Qt.AlignVCenter))
-    if (row.probability or 0.0) >= SUSPICIOUS and column < 3:
+    if is_striking(row) and column < 3:
         item.setForeground(qt.QBrush(qt.QColor(*(round(255 * channel) for channel in FRACTURE.color))))
     if row.uncertain and column == 0:
         item.setToolTip("The name is uncertain; check it.")

@@ -46,11 +46,13 @@ def to_world(node: Any, point: Any) -> tuple[float, float, float]:
 
 
 def open_segment_editor(volumeNode: Any, segmentationNode: Any) -> None:
-    """Switch to the Segment Editor with both chosen there."""
+    """Switch to the Segment Editor with both chosen there, so that editing one segment leaves the others: fractures and
+    bodies lie within vertebrae."""
     slicer.util.selectModule("SegmentEditor")
     editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
     editor.setSegmentationNode(segmentationNode)
     editor.setSourceVolumeNode(volumeNode)
+    editor.mrmlSegmentEditorNode().SetOverwriteMode(slicer.vtkMRMLSegmentEditorNode.OverwriteNone)
 
 
 def _middle_of_spine(segmentationNode: Any) -> Any:

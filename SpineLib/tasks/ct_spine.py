@@ -106,7 +106,8 @@ def result_of(
         structures=found.structures,
         vertebrae=found.vertebrae,
         measurements=measurements,
-        warnings=found.warnings,
+        # Every model tells by itself that the GPU failed.
+        warnings=tuple(dict.fromkeys(found.warnings)),
         provenance=provenance(found.model, options, volume, watch.seconds, found.helpers),
     )
 

@@ -28,6 +28,10 @@ from SpineLib.tasks.stopwatch import Stopwatch
 from SpineLib.tasks.vertebrae_on_grid import near, vertebrae_on_grid
 
 GIVEN = "The vertebrae and their names were given; this program did not check them."
+GIVEN_BODIES = (
+    "Heights are measured on the vertebral bodies that were given: where you changed a vertebra, change its body, too, "
+    "or delete that segment to have the bodies found anew."
+)
 MARGIN_MM = 24.0
 """The network sees this much around the given vertebrae."""
 NEAR_MM = 4.0
@@ -53,6 +57,8 @@ def take(
         vertebrae = _vertebrae(masks, volume)
     structures = tuple(Structure(name, masks[name], 1.0) for name in (SACRUM.name, DISC.name) if name in masks)
     warnings = [*scan.warnings, GIVEN]
+    if VERTEBRAL_BODIES.name in masks:
+        warnings.append(GIVEN_BODIES)
     if outside:
         warnings.append(f"Given vertebrae that lie outside of the scan are left out: {', '.join(outside)}.")
     helpers: tuple[ScanModel, ...] = ()

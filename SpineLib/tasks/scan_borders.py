@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NEAR_MM = 3.0
 """So far to each side of a voxel bone and what lies around it are compared with it."""
-LOWEST_HU, HIGHEST_HU, UNIT_HU = -200.0, 1200.0, 100.0
+DARKEST_HU, BRIGHTEST_HU, UNIT_HU = -200.0, 1200.0, 100.0
 """Brighter is metal; from fat downward all is no bone."""
 SUREST = 0.98
 """The network's answers count as at most so sure, and 1 minus that at least."""
@@ -59,7 +59,7 @@ def evidence(bone: np.ndarray, values_hu: np.ndarray, spacing_mm: np.ndarray) ->
     from scipy import ndimage
 
     bone = bone.astype(np.float32, copy=False)
-    values = np.clip(values_hu, LOWEST_HU, HIGHEST_HU).astype(np.float32) / np.float32(UNIT_HU)
+    values = np.clip(values_hu, DARKEST_HU, BRIGHTEST_HU).astype(np.float32) / np.float32(UNIT_HU)
     size = 2 * np.rint(NEAR_MM / np.asarray(spacing_mm)).astype(int) + 1
 
     def mean(array: np.ndarray) -> np.ndarray:

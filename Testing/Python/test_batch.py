@@ -16,6 +16,7 @@ from io_fixtures import stored_scan, write_ct, write_dicom
 from tasks_fixtures import draw_film, install_tiny_model, save_png
 
 from SpineLib.batch import SUMMARY, Row, list_jobs, run_folder
+from SpineLib.batch_summary import vertebrae_of
 from SpineLib.core.errors import Cancelled, InputError
 from SpineLib.io import write_film
 from SpineLib.tasks.job import Job
@@ -69,6 +70,14 @@ def test_every_image_is_done_and_a_bad_one_stops_nobody(films, tmp_path, templat
     assert table["a.png"]["spine_area_mm2"] == ""
     assert "not an image" in table["broken.png"]["message"]
     assert "No spine" in table["ward/none.png"]["message"]
+
+
+def test_a_row_tells_the_vertebrae_and_the_most_suspicious():
+    found = [{"level": level, "fracture": {"probability": p}} for level, p in (("L1", 0.1), ("L2", 0.8), ("L3", 0.2))]
+    told = {"vertebrae": 3, "highest": "L1", "lowest": "L3"}
+    assert vertebrae_of(found) == {**told, "fracture_probability": 0.8, "most_suspicious": "L2"}
+    assert vertebrae_of([{**each, "fracture": None} for each in found]) == told
+    assert vertebrae_of([]) == {}
 
 
 def test_resume_keeps_what_is_there_and_makes_what_is_missing_or_out_of_date(films, tmp_path, template):

@@ -59,6 +59,12 @@ def test_a_folder_without_the_scans_name_is_told(scan: Path, labels: Path) -> No
     assert_one_clear_line(finished, 2, "holds no segmentation called ct.")
 
 
+def test_the_scan_itself_is_no_segmentation_of_its_folder(scan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(scan.parent)
+    finished = spine("fracture", scan, "-o", scan.parent / "out", "--vertebrae", ".")
+    assert_one_clear_line(finished, 2, "holds no segmentation called ct.")
+
+
 def test_a_missing_segmentation_is_told_and_nothing_written(scan: Path) -> None:
     finished = spine("fracture", scan, "-o", scan.parent / "out", "--vertebrae", scan.parent / "none.seg.nrrd")
     assert_one_clear_line(finished, 2, "There is no segmentation")

@@ -14,7 +14,7 @@ from SpineLib.core.result import SpineResult, Structure
 from SpineLib.evaluation.distance import hd95
 from SpineLib.evaluation.film_views import VIEWS
 from SpineLib.evaluation.folders import evaluate
-from SpineLib.evaluation.intervals import bootstrap_mean
+from SpineLib.evaluation.intervals import bootstrap, bootstrap_mean
 from SpineLib.evaluation.overlap import dice, iou, pixel_accuracy
 from SpineLib.io import write_segmentation
 
@@ -60,6 +60,14 @@ def test_interval_covers_the_mean_and_widens_with_few_patients():
     assert mean == pytest.approx(values.mean())
     assert (high - low) < 0.05
     assert few_low <= mean <= few_high
+
+
+def test_interval_of_any_statistic_agrees_with_that_of_the_mean():
+    values = np.random.default_rng(1).normal(0.9, 0.05, 60)
+    groups = [str(index % 20) for index in range(60)]
+    found = bootstrap(lambda some: float(values[some].mean()), groups)
+    assert found == pytest.approx(bootstrap_mean(values, groups), abs=0.003)
+    assert found[0] == pytest.approx(values.mean())
 
 
 def test_interval_leaves_out_films_without_a_value():

@@ -8,7 +8,7 @@ import pytest
 
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import Fracture, SpineResult, Vertebra
-from SpineLib.evaluation.calibration import fit
+from SpineLib.evaluation.calibration import LOSS_WEIGHT, fit
 from SpineLib.evaluation.scan_study import VertebraScore, area_under_curve, score_scan, summary, write_scores
 
 SHAPE = (20, 20, 60)
@@ -47,7 +47,7 @@ def test_a_perfect_result_scores_one() -> None:
     assert [score.complete for score in scores] == [True, True, False]
     assert scores[1].fracture_dice == 1 and np.isnan(scores[0].fracture_dice)
     table = summary(scores, extra, 1)
-    assert table["auc"] == 1 and table["grade_within_one"][0] == 1 and table["missed"] == 0
+    assert table["auc"] == (1, 1, 1) and table["grade_within_one"][0] == 1 and table["missed"] == 0
     assert table["dice"]["n"] == 2
 
 
@@ -98,15 +98,15 @@ def test_scores_are_written_as_a_table(tmp_path) -> None:
 def test_calibrated_probabilities_mean_what_they_say() -> None:
     """Vertebrae drawn from a known logistic law: the weights are found again."""
     rng = np.random.default_rng(0)
-    marks, losses = rng.random(4000), rng.random(4000) * 0.5
-    score = 6 * marks + 4 * losses - 4
+    marks, losses = rng.uniform(-5, 10, 4000), rng.random(4000) * 0.5
+    score = 0.6 * marks + LOSS_WEIGHT * losses - 4
     weights = fit(marks, losses, rng.random(4000) < 1 / (1 + np.exp(-score)))
-    assert weights["mark"] == pytest.approx(6, abs=0.7)
-    assert weights["loss"] == pytest.approx(4, abs=1.2)
-    assert weights["intercept"] == pytest.approx(-4, abs=0.5)
+    assert weights["loss"] == LOSS_WEIGHT
+    assert weights["evidence"] == pytest.approx(0.6, abs=0.07)
+    assert weights["intercept"] == pytest.approx(-4, abs=0.4)
     # Where heights are not measured, more vertebrae are fractured than with no loss.
     unknown = rng.random(4000) < 0.3
-    likelier = rng.random(4000) < 1 / (1 + np.exp(-np.where(unknown, 6 * marks + 1.5 - 4, score)))
+    likelier = rng.random(4000) < 1 / (1 + np.exp(-np.where(unknown, 0.6 * marks + 1.5 - 4, score)))
     weights = fit(marks, np.where(unknown, np.nan, losses), likelier)
     assert weights["unknown"] == pytest.approx(1.5, abs=0.4)
     with pytest.raises(ValueError, match="with and without"):

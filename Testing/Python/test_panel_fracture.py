@@ -186,6 +186,25 @@ def test_csv_and_report_are_written_where_the_user_says(filled: Any, qt_host: An
     assert "Written" in filled.ui.statusLabel.text
 
 
+def test_the_proposed_file_name_is_one_on_every_system(filled: Any, qt_host: Any, monkeypatch: Any) -> None:
+    import qt
+
+    filled.resultNode.SetName('6: AXIAL CT "bone" 1/2')
+    proposed: list[str] = []
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *asked: proposed.append(asked[2]))
+    filled.ui.csvButton.click()
+    assert proposed == ["6- AXIAL CT -bone- 1-2.csv"]
+
+
+def test_editing_a_segment_leaves_those_it_overlaps(filled: Any) -> None:
+    import slicer
+
+    filled.ui.editButton.click()
+    editor = slicer.modules.segmenteditor.widgetRepresentation().self().editor
+    assert editor.segmentationNode() is filled.resultNode
+    assert editor.mrmlSegmentEditorNode().GetOverwriteMode() == slicer.vtkMRMLSegmentEditorNode.OverwriteNone
+
+
 def test_a_file_dialog_that_was_closed_writes_nothing(filled: Any, qt_host: Any, tmp_path: Path) -> None:
     qt_host.user.will_answer("")
     filled.ui.csvButton.click()
@@ -207,6 +226,8 @@ def test_another_scan_does_not_overwrite_the_first_ones_result(filled: Any) -> N
     other = add_scan()
     filled.ui.inputSelector.setCurrentNode(other)
     assert filled.parameters.inputVolume is other and filled.parameters.outputSegmentation is None
+    # Nor do its numbers stand beside the other scan.
+    assert filled.ui.resultTable.rowCount == 0 and not filled.ui.csvButton.enabled and filled.result is None
     # A result of the same scan, and one that the user chooses, may be written anew.
     filled.ui.outputSelector.setCurrentNode(result)
     filled.ui.inputSelector.setCurrentNode(first)
@@ -231,6 +252,7 @@ def test_one_click_names_the_vertebrae_and_marks_the_fracture(working: Any, qt_h
     assert working.ui.outputSelector.currentNode() is node
     assert {"T12", "L1", "L2", "L3"} <= {row.level for row in working.rows}
     assert working.rows[0].level == "L2" and working.rows[0].genant_grade >= 1
+    assert working.result.provenance["input"] == {"name": volume.GetName()}
     probabilities = [row.probability for row in working.rows]
     assert probabilities == sorted(probabilities, reverse=True)
     assert node.GetSegmentation().ContainsRepresentation("Closed surface")

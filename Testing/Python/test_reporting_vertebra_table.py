@@ -34,12 +34,14 @@ def test_what_is_marked_but_less_probable_than_not_is_told_as_doubtful() -> None
     marked = replace(NONE, box=np.ones((2, 1, 1), dtype=bool))
     doubtful, whole, broken = vertebra("L1", 0.31), vertebra("L2", 0.02), vertebra("L3", 0.9, 2)
     doubtful = replace(doubtful, fracture=replace(doubtful.fracture, mask=marked))
-    assert found_vertebrae(result(doubtful, whole)) == "2 vertebrae, L1 to L2, no fracture, doubtful: L1 (31 %)"
+    assert found_vertebrae(result(doubtful, whole)) == "2 vertebrae, L1 to L2, no fracture found, doubtful: L1 (31 %)"
     told = found_vertebrae(result(doubtful, whole, broken))
     assert told == "3 vertebrae, L1 to L3, fractures: L3 (90 %, grade 2 wedge), doubtful: L1 (31 %)"
-    assert found_vertebrae(result(vertebra("L1", 0.31), whole)) == "2 vertebrae, L1 to L2, no fracture"
+    assert found_vertebrae(result(vertebra("L1", 0.31), whole)) == "2 vertebrae, L1 to L2, no fracture found"
+    unsure = replace(broken, confidence=0.3, second_level="L4")
+    assert "fractures: L3 (L4?) (90 %" in found_vertebrae(result(whole, unsure))
     lower = found_vertebrae(result(vertebra("L1", 0.25, 3), vertebra("L2", 0.1, 1)))
-    assert lower == "2 vertebrae, L1 to L2, no fracture, doubtful: L1 (25 %, grade 3 wedge)"
+    assert lower == "2 vertebrae, L1 to L2, no fracture found, doubtful: L1 (25 %, grade 3 wedge)"
 
 
 def test_rows_hold_what_was_measured_at_their_level() -> None:
