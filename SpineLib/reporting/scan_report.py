@@ -76,7 +76,7 @@ def _vertebrae(rows: list[VertebraRow]) -> Iterator[str]:
     yield f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>"
     for row in rows:
         marked = ' class="suspicious"' if is_striking(row) else ""
-        hint = f' title="{_text(row.unmeasured)}"' if row.unmeasured else ""
+        hint = f' title="{_text(row.note_on_heights)}"' if row.note_on_heights else ""
         yield f"<tr{marked}{hint}>{_cells(_texts(row))}</tr>"
     yield "</table>"
 

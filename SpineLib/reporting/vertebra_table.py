@@ -13,6 +13,8 @@ from SpineLib.core.result import Measurement, SpineResult, Vertebra
 from SpineLib.io.output import safe_output
 
 RATIOS = ("wedge", "biconcave", "crush")
+TRUSTED_QUALITY = 0.5
+COARSE = "The slices are thick against the body: heights and grade are less certain."
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class VertebraRow:
     and middle height by the posterior one, and that by what the neighbors let expect, in the order of `RATIOS`.
     height_loss: share of the expected height. unmeasured: why there are no
     heights. density_hu: of the trabecular bone. center: RAS mm, in the volume's own
-    coordinates.
+    coordinates. height_quality: 1 for slices that are thin against the body, 0 where it is two slices high.
     """
 
     level: str
@@ -43,6 +45,7 @@ class VertebraRow:
     retropulsion_mm: float | None = None
     center: tuple[float, ...] | None = None
     unmeasured: str = ""
+    height_quality: float | None = None
 
     @property
     def name(self) -> str:
@@ -50,6 +53,12 @@ class VertebraRow:
         if not self.uncertain:
             return self.level
         return f"{self.level} ({self.second_level}?)" if self.second_level else f"{self.level} (?)"
+
+    @property
+    def note_on_heights(self) -> str:
+        """Why there are none, or why they are less certain."""
+        is_coarse = self.height_quality is not None and self.height_quality < TRUSTED_QUALITY
+        return self.unmeasured or (COARSE if is_coarse else "")
 
     @property
     def grade(self) -> str:
@@ -80,6 +89,7 @@ COLUMNS = {
     "height_posterior_mm": lambda row: _number(row.posterior_mm, 2),
     **{f"height_ratio_{name}": partial(_ratio, place=place) for place, name in enumerate(RATIOS)},
     "height_loss": lambda row: _number(row.height_loss, 4),
+    "height_quality": lambda row: _number(row.height_quality, 2),
     "trabecular_density_hu": lambda row: _number(row.density_hu, 1),
     "retropulsion_mm": lambda row: _number(row.retropulsion_mm, 2),
     "center_r_mm": lambda row: _number(row.center[0], 2) if row.center else "",
@@ -152,6 +162,7 @@ def _row(vertebra: Vertebra, own: dict[str, Measurement]) -> VertebraRow:
         retropulsion_mm=values.get("retropulsion"),
         center=vertebra.landmarks.get("center"),
         unmeasured=vertebra.unmeasured,
+        height_quality=own["height_posterior"].quality if "height_posterior" in own else None,
     )
 
 

@@ -64,8 +64,8 @@ def _item(text: str, column: int, row: VertebraRow) -> Any:
         item.setForeground(qt.QBrush(qt.QColor(*(round(255 * channel) for channel in FRACTURE.color))))
     if row.uncertain and column == 0:
         item.setToolTip("The name is uncertain; check it.")
-    if row.unmeasured and column in OF_HEIGHTS:
-        item.setToolTip(row.unmeasured)
+    if row.note_on_heights and column in OF_HEIGHTS:
+        item.setToolTip(row.note_on_heights)
     return item
 
 

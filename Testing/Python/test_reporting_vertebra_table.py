@@ -16,7 +16,7 @@ from SpineLib.core.mask import Mask
 from SpineLib.core.result import DISCLAIMER, Fracture, Measurement, SpineResult, Vertebra
 from SpineLib.reporting.in_words import found_vertebrae
 from SpineLib.reporting.scan_report import report_of, write_report
-from SpineLib.reporting.vertebra_table import by_suspicion, rows_of, write_csv
+from SpineLib.reporting.vertebra_table import COARSE, by_suspicion, rows_of, write_csv
 
 NONE = Mask(np.zeros((0, 0, 0), dtype=bool), (0, 0, 0), (4, 4, 4))
 
@@ -42,6 +42,13 @@ def test_what_is_marked_but_less_probable_than_not_is_told_as_doubtful() -> None
     assert "fractures: L3 (L4?) (90 %" in found_vertebrae(result(whole, unsure))
     lower = found_vertebrae(result(vertebra("L1", 0.25, 3), vertebra("L2", 0.1, 1)))
     assert lower == "2 vertebrae, L1 to L2, no fracture found, doubtful: L1 (25 %, grade 3 wedge)"
+
+
+def test_heights_of_thick_slices_are_told_to_be_less_certain() -> None:
+    for quality, note in ((0.2, COARSE), (0.9, "")):
+        height = Measurement("height_posterior", 20.0, "mm", ("L1",), "", quality)
+        (row,) = rows_of(result(vertebra("L1", 0.1), measurements=(height,)))
+        assert (row.height_quality, row.note_on_heights) == (quality, note)
 
 
 def test_rows_hold_what_was_measured_at_their_level() -> None:
