@@ -28,6 +28,8 @@ LEAST_SACRUM, UNSURE = 0.005, 1.3
 """Where nothing is more probable than the sacrum, but the sacrum is so probable, it may be there. Synthetic sacra are
 less varied than real ones: of those the network is less sure, and so many times as much is possible as is probable (on
 synthetic scans a third as much to as much, around the edge)."""
+NEVER = -20.0
+"""Log odds of what was not looked at."""
 
 
 @dataclass(frozen=True)
@@ -160,18 +162,23 @@ def find_fractures(
     progress: Progress,
     changed: Change,
 ) -> np.ndarray:
-    """Probability of fractured bone, float16 `(I, J, K)`, at the voxels of `wanted`, bool of the same shape; else 0."""
-    image = network_values(voxels_hu)
+    """Log odds of fractured bone, float16 `(I, J, K)`, at the voxels of `wanted`, bool of the same shape; else `NEVER`.
+
+    float16 holds log odds finely where probabilities near 1 are all the same to it.
+    """
     windows = plan(wanted, window, OVERLAP)
 
     def look(forward: Forward, attempt: Attempt) -> np.ndarray:
-        found, broken = np.zeros(image.shape, np.float16), FRACTURE_CLASSES.index("fractured")
+        found, broken = np.full(voxels_hu.shape, NEVER, np.float16), FRACTURE_CLASSES.index("fractured")
+        others = [place for place in range(len(FRACTURE_CLASSES)) if place != broken]
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
             box = tuple(slice(low, low + size) for low, size in zip(start, answer.shape[1:], strict=True))
-            found[box] = (answer.softmax(0)[broken] * seen).cpu().numpy() * wanted[box]
+            known = seen & torch.from_numpy(wanted[box]).to(seen.device)
+            log_odds = (answer[broken] - answer[others].logsumexp(0)).clamp_min(NEVER)
+            found[box] = torch.where(known, log_odds, NEVER).cpu().numpy()
 
-        run(image, windows, len(FRACTURE_CLASSES), forward, attempt, take, progress)
+        run(voxels_hu, windows, len(FRACTURE_CLASSES), _of_hu(forward), attempt, take, progress)
         return found
 
     return carry_out(network, device, look, progress, changed, windows=True)

@@ -8,13 +8,12 @@ the loss of height against the neighbors together make a vertebra's probability.
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from SpineLib.core.mask import Mask
 from SpineLib.core.progress import Progress, part_of, silent
 from SpineLib.core.result import Fracture, Measurement, SpineResult, Vertebra
 from SpineLib.core.volume import Volume
 from SpineLib.tasks.ct_spine import find, result_of
+from SpineLib.tasks.fracture_odds import FOCUS_MM3, FractureOdds, mark_of
 from SpineLib.tasks.given_vertebrae import take
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.scan_image import ScanImage
@@ -31,14 +30,9 @@ MARGIN_MM = 6.0
 """The network sees this much around the vertebrae."""
 LEAST_FRACTURE_MM3 = 60.0
 """Smaller marks are left out."""
-FOCUS_MM3 = 800.0
-"""A vertebra is judged by so much of its bone, what the network marks most: about the end of a broken process."""
+NOT_CT = "The fracture network knows CT only: do not rely on its marks and probabilities here."
 LEAST_PROBABILITY = 0.25
-"""In a vertebra that is most probably whole nothing is marked. Marks that the network is all sure of have 0.27 where no
-height is lost."""
-CALIBRATION = {"mark": 5.5, "loss": 9.0, "unknown": 2.0, "intercept": -6.5, "threshold": 0.5}
-"""Logistic weights of the mark (0..1), of the lost height (0..1) and, where it is not known, of the neck; and the
-network's answer from which on bone counts as fractured. They serve where the model brings none of its own."""
+"""In a vertebra that is most probably whole nothing is marked."""
 
 
 def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent) -> SpineResult:
@@ -48,8 +42,9 @@ def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent
     given vertebrae that are not of this scan, ModelError and ResourceError for model and machine.
     """
     watch = Stopwatch(progress)
-    # First, so that an unknown model is told before the work.
+    # First, so that an unknown or unusable model is told before the work.
     model = ScanModel.for_task(NAME, options.model, options)
+    odds = FractureOdds.of(model)
     if options.vertebrae is None:
         found = find(volume, None, options, watch.within(0.0, 0.6))
         found = replace(found, model=model, helpers=(*found.helpers, found.model))
@@ -62,8 +57,12 @@ def segment(volume: Volume, options: SegmentOptions, progress: Progress = silent
             vertebrae, measurements, told = measured(vertebrae, found.structures, volume, found.scan, found.fine)
             found = replace(found, warnings=(*found.warnings, *told))
         with watch.step("fractures", 0.7, "Looking for fractures"):
-            vertebrae, marks = mark_fractures(found.scan, vertebrae, measurements, model, part_of(progress, 0.7, 0.95))
+            vertebrae, marks = mark_fractures(
+                found.scan, vertebrae, measurements, model, odds, part_of(progress, 0.7, 0.95)
+            )
             measurements = (*measurements, *marks)
+        if not found.scan.is_hu:
+            found = replace(found, warnings=(*found.warnings, NOT_CT))
     found = replace(found, vertebrae=vertebrae, warnings=(*found.warnings, *model.warnings))
     return result_of(NAME, volume, found, measurements, options, watch)
 
@@ -73,9 +72,10 @@ def mark_fractures(
     vertebrae: tuple[Vertebra, ...],
     measurements: tuple[Measurement, ...],
     model: ScanModel,
+    odds: FractureOdds,
     progress: Progress = silent,
 ) -> tuple[tuple[Vertebra, ...], tuple[Measurement, ...]]:
-    """The vertebrae with their fractures, and how strongly the network marks each (`fracture_mark`, 0..1)."""
+    """The vertebrae with their fractures, and how strongly the network marks each (`fracture_mark`, log odds)."""
     from SpineLib.inference.scan_networks import find_fractures
 
     # Bone that ends where the scan does would look broken beside what stands for what was not scanned.
@@ -83,15 +83,14 @@ def mark_fractures(
     wanted = near(masks, grid.spacing_mm, MARGIN_MM)
     values = without_padding(scan.on(grid), scan, grid, masks, 2 * MARGIN_MM)
     found = find_fractures(model.network, values, wanted, model.window, model.device, progress, model.change)
-    calibration = {**CALIBRATION, **model.bundle.metadata.get("calibration", {})}
+    method = f"mean log odds of fractured bone, of the {FOCUS_MM3:.0f} mm3 with the highest"
     marked, marks = [], []
     for each, mask in zip(vertebrae, masks, strict=True):
-        shares = found[mask.window].astype(np.float32) * mask.box
-        mark = mark_of(shares[mask.box], grid.spacing_mm**3)
-        method = f"mean probability of fractured bone, of the {FOCUS_MM3:.0f} mm3 with the highest"
+        log_odds = found[mask.window]
+        mark = mark_of(log_odds[mask.box], grid.spacing_mm**3)
         marks.append(Measurement("fracture_mark", mark, "", (each.level,), method))
-        sure = Mask(shares >= calibration["threshold"], mask.origin, grid.shape)
-        marked.append(replace(each, fracture=_fracture(scan, each, sure, mark, grid, measurements, calibration)))
+        sure = Mask((log_odds >= odds.least) & mask.box, mask.origin, grid.shape)
+        marked.append(replace(each, fracture=_fracture(scan, each, sure, mark, grid, measurements, odds)))
     return tuple(marked), tuple(marks)
 
 
@@ -102,30 +101,17 @@ def _fracture(
     mark: float,
     grid: "ScanGrid",
     measurements: tuple[Measurement, ...],
-    calibration: dict[str, float],
+    odds: FractureOdds,
 ) -> Fracture:
     """sure: where the network is sure of fractured bone, on the grid."""
     from SpineLib.inference.scan_grid import mask_on
 
     grade, kind, loss = read_grade(vertebra.level, measurements)
-    probability = probability_of(mark, loss, calibration)
+    probability = odds.probability(mark, loss)
     if probability < LEAST_PROBABILITY or sure.box.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
         sure = Mask.empty(grid.shape)
     mask = mask_on(scan, sure, grid).within(vertebra.mask)
     return Fracture(mask, round(probability, 4), grade, kind)
-
-
-def mark_of(shares: np.ndarray, voxel_mm3: float) -> float:
-    """How strongly a vertebra is marked, 0..1, by its voxels' probabilities of fractured bone, `(n,)`."""
-    count = min(len(shares), max(1, round(FOCUS_MM3 / voxel_mm3)))
-    return float(np.partition(shares, -count)[-count:].mean()) if count else 0.0
-
-
-def probability_of(mark: float, loss: float | None, calibration: dict[str, float]) -> float:
-    """Logistic probability that a vertebra is fractured. loss: None in the neck."""
-    lost = calibration["unknown"] if loss is None else calibration["loss"] * max(loss, 0.0)
-    score = calibration["intercept"] + calibration["mark"] * mark + lost
-    return float(1 / (1 + np.exp(-score)))
 
 
 def read_grade(level: str, measurements: tuple[Measurement, ...]) -> tuple[int | None, str, float | None]:

@@ -8,11 +8,9 @@ weighed against how sure the network is (region competition within a small box, 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-
-from SpineLib.core.errors import ModelError
 
 if TYPE_CHECKING:
     from SpineLib.tasks.scan_model import ScanModel
@@ -39,13 +37,7 @@ class Borders:
     @classmethod
     def of(cls, model: "ScanModel") -> "Borders | None":
         """Those that a model brings, if any: they belong to how sure its answers are. Raises ModelError."""
-        told: Any = model.bundle.metadata.get("borders")
-        if told is None:
-            return None
-        try:
-            return cls(**{name: float(value) for name, value in told.items()})
-        except (AttributeError, TypeError, ValueError) as error:
-            raise ModelError(f'The model {model.bundle.id} has unusable "borders".', "Get the model again.") from error
+        return model.numbers("borders", cls)
 
     def inside(self, bone: np.ndarray, values_hu: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
         """Which voxels are bone, bool `(I, J, K)`. bone: how surely, 0..1; spacing_mm: of the voxels along i, j, k."""

@@ -2,7 +2,7 @@
 """A network of the CT tasks on a device."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from SpineLib.core.errors import ModelError
 from SpineLib.tasks.model_loading import load_for
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from SpineLib.inference.device import Device
     from SpineLib.models.loader import Bundle
+
+Numbers = TypeVar("Numbers")
 
 
 @dataclass
@@ -59,6 +61,19 @@ class ScanModel:
         from SpineLib.networks.mirrored import Mirrored
 
         return Mirrored(self.bundle.network, self.sideways)
+
+    def numbers(self, name: str, kind: "type[Numbers]") -> "Numbers | None":
+        """Numbers that the model's metadata brings under a name, as a dataclass of them; None where it brings none.
+
+        Raises ModelError where they are unusable.
+        """
+        told: Any = self.bundle.metadata.get(name)
+        if told is None:
+            return None
+        try:
+            return kind(**{key: float(value) for key, value in told.items()})
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ModelError(f'The model {self.bundle.id} has unusable "{name}".', "Get the model again.") from error
 
     def change(self, device: "Device", sentence: str) -> None:
         """Stay with what works: a second look need not fail first."""

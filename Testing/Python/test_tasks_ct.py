@@ -16,7 +16,7 @@ from SpineLib.evaluation.overlap import dice
 from SpineLib.models import catalogue
 from SpineLib.synthesis.ct.case import SyntheticCT, make_case
 from SpineLib.synthesis.ct.options import CtOptions
-from SpineLib.tasks.ct_fracture import CALIBRATION, FOCUS_MM3, mark_of, probability_of, read_grade
+from SpineLib.tasks.ct_fracture import read_grade
 from SpineLib.tasks.ct_spine import LOCALIZER, NOTHING_FOUND
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.scan_image import NOT_HU, scan_image
@@ -193,17 +193,6 @@ def test_provenance_tells_the_model_and_the_seconds() -> None:
     assert {each["id"] for each in provenance["helpers"]} == {"ct_localizer", "ct_spine"}
     assert all(len(each["sha256"]) == 64 for each in provenance["helpers"])
     assert {"localize", "segment", "measure", "fractures"} <= set(provenance["seconds"])
-
-
-def test_a_vertebra_is_judged_by_what_is_marked_most_however_large_it_is() -> None:
-    voxel_mm3 = 2.0
-    end = np.full(int(FOCUS_MM3 / voxel_mm3), 0.9)
-    marks = [mark_of(np.concatenate([np.zeros(size), end]), voxel_mm3) for size in (3_000, 40_000)]
-    assert marks == pytest.approx([0.9, 0.9])
-    assert mark_of(np.concatenate([np.zeros(3_000), end[::2]]), voxel_mm3) == pytest.approx(0.45)
-    assert (mark_of(np.zeros(0), voxel_mm3), mark_of(np.ones(5), voxel_mm3)) == (0.0, 1.0)
-    low, high, lost = (probability_of(*each, CALIBRATION) for each in ((0.1, 0.0), (1.0, None), (0.9, 0.3)))
-    assert low < 0.05 < 0.5 < high < lost
 
 
 def test_a_vertebra_without_heights_is_as_suspicious_as_one_that_lost_none_but_in_the_neck() -> None:
