@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from SpineLib import tasks
-from SpineLib.batch_summary import SUMMARY, Row, numbers_of, vertebrae_of, write_summary
 from SpineLib.core.errors import InputError, SpineError
 from SpineLib.core.progress import Progress, silent
 from SpineLib.io.dicom_series import holds_scan, is_dicom
 from SpineLib.io.digest import digest_of
+from SpineLib.reporting.batch_summary import SUMMARY, Row, numbers_of, vertebrae_of, write_summary
 from SpineLib.tasks.job import Job, check, check_originals_stay, output_folder
 from SpineLib.tasks.names import EXTENSIONS, output_names
 

@@ -16,9 +16,9 @@ from io_fixtures import stored_scan, write_ct, write_dicom
 from tasks_fixtures import draw_film, install_tiny_model, save_png
 
 from SpineLib.batch import SUMMARY, Row, list_jobs, run_folder
-from SpineLib.batch_summary import vertebrae_of
 from SpineLib.core.errors import Cancelled, InputError
 from SpineLib.io import write_film
+from SpineLib.reporting.batch_summary import vertebrae_of
 from SpineLib.tasks.job import Job
 from SpineLib.tasks.options import SegmentOptions
 
