@@ -8,10 +8,12 @@ import pytest
 from cli_fixtures import assert_one_clear_line, spine
 from scan_fixtures import upright_case
 
+from SpineLib.cli.fracture import with_vertebrae
 from SpineLib.core.anatomy import VERTEBRAE
 from SpineLib.io import write_scan
 from SpineLib.models import catalogue
 from SpineLib.tasks.given_vertebrae import GIVEN
+from SpineLib.tasks.job import Job
 
 needs_models = pytest.mark.skipif(
     not {"ct", "fracture"} <= {entry.task for entry in catalogue.read(catalogue.SHIPPED)}, reason="needs the CT models"
@@ -32,12 +34,16 @@ def labels(tmp_path: Path) -> Path:
     return tmp_path / "labels" / "ct.nii.gz"
 
 
+def test_of_a_folder_the_file_of_the_scans_name_is_taken(scan: Path, labels: Path) -> None:
+    (labels.parent / "other.nii.gz").write_bytes(labels.read_bytes())
+    (job,) = with_vertebrae([Job(scan, scan.parent / "out", "ct", task="fracture")], labels.parent)
+    assert job.options.vertebrae == str(labels)
+
+
 @needs_models
-@pytest.mark.parametrize("given", ["file", "folder"])
-def test_the_given_vertebrae_are_those_of_the_result(scan: Path, labels: Path, given: str) -> None:
+def test_the_given_vertebrae_are_those_of_the_result(scan: Path, labels: Path) -> None:
     out = scan.parent / "out"
-    vertebrae = labels if given == "file" else labels.parent
-    finished = spine("fracture", scan, "-o", out, "--vertebrae", vertebrae, "--device", "cpu")
+    finished = spine("fracture", scan, "-o", out, "--vertebrae", labels, "--device", "cpu")
     assert (finished.returncode, finished.stderr) == (0, "")
     assert f"warning: {GIVEN}" in finished.stdout
     result = json.loads((out / "ct.json").read_text(encoding="utf-8"))
