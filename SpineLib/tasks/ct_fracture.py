@@ -31,6 +31,9 @@ MARGIN_MM = 6.0
 LEAST_FRACTURE_MM3 = 60.0
 """Smaller marks are left out."""
 NOT_CT = "The fracture network knows CT only: do not rely on its marks and probabilities here."
+CUT_MARK = 8.0
+"""Log odds: no more is believed of a body that the scan cuts, so that its mark alone stays a doubt. Bone that ends so
+looks broken: on both real CTs at hand such pieces are marked."""
 LEAST_PROBABILITY = 0.25
 """In a vertebra that is most probably whole nothing is marked."""
 
@@ -105,8 +108,11 @@ def _fracture(
 ) -> Fracture:
     """sure: where the network is sure of fractured bone, on the grid."""
     from SpineLib.inference.scan_grid import mask_on
+    from SpineLib.measurement.scan_measurements import CUT
 
     grade, kind, loss = read_grade(vertebra.level, measurements)
+    if vertebra.unmeasured == CUT:
+        mark = min(mark, CUT_MARK)
     probability = odds.probability(mark, loss)
     if probability < LEAST_PROBABILITY or sure.box.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
         sure = Mask.empty(grid.shape)

@@ -2,12 +2,18 @@
 """From a network's marks and a lost height to a vertebra's probability of a fracture."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from SpineLib.core.errors import ModelError
+from SpineLib.core.mask import Mask
+from SpineLib.core.result import Vertebra
+from SpineLib.inference.scan_grid import ScanGrid
+from SpineLib.measurement.scan_measurements import CUT
+from SpineLib.tasks.ct_fracture import _fracture
 from SpineLib.tasks.fracture_odds import FOCUS_MM3, LEAST_MARK, SUREST_MARK, FractureOdds, mark_of
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.scan_model import ScanModel
@@ -51,3 +57,17 @@ def test_a_model_brings_its_own_weights_or_has_the_usual_ones() -> None:
 def test_unusable_weights_are_told(told: Any) -> None:
     with pytest.raises(ModelError, match="calibration"):
         FractureOdds.of(bringing(told))
+
+
+def test_a_body_that_the_scan_cuts_stays_a_doubt_by_its_mark_alone() -> None:
+    """Its mark is shown all the same."""
+    grid = ScanGrid((12, 12, 12), 1.25, np.zeros(3))
+    everything = Mask.from_array(np.ones(grid.shape, bool))
+    whole = Vertebra("T12", 1.0, everything, landmarks={}, unmeasured="")
+    scan: Any = SimpleNamespace(shape=grid.shape, affine=grid.affine)
+    told = [
+        _fracture(scan, each, everything, SUREST_MARK, grid, (), FractureOdds())
+        for each in (whole, replace(whole, unmeasured=CUT))
+    ]
+    assert told[1].probability < 0.5 < told[0].probability
+    assert told[1].mask.count == told[0].mask.count > 0
