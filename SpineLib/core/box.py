@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Boxes along the axes of a grid or a frame."""
 
+from collections.abc import Sequence
+
 import numpy as np
+
+
+def box_at(start: Sequence[int], size: Sequence[int]) -> tuple[slice, ...]:
+    """The slices of a box of `size` voxels that begins at index `start`."""
+    return tuple(slice(low, low + length) for low, length in zip(start, size, strict=True))
 
 
 def corners(low: np.ndarray, high: np.ndarray) -> np.ndarray:

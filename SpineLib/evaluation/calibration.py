@@ -3,9 +3,7 @@
 
 import numpy as np
 
-LOSS_WEIGHT = 9.0
-"""Of the lost height (0..1). It is given: a network is surer of synthetic fractures, on which weights are fitted, than
-of real ones, while lost heights are the same. Of vertebrae left out of the fit it told no worse than a fitted one."""
+from SpineLib.tasks.fracture_odds import LOSS_WEIGHT
 
 
 def fit(marks: np.ndarray, losses: np.ndarray, fractured: np.ndarray, strictness: float = 1.0) -> dict[str, float]:

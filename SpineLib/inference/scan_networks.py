@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from SpineLib.core.box import box_at
 from SpineLib.core.progress import Progress
 from SpineLib.inference.attempts import Attempt, Change, Forward, carry_out
 from SpineLib.inference.device import Device
@@ -83,7 +84,7 @@ def find_levels(
         shares: list[np.ndarray] = [np.zeros((0, len(LEVELS)), np.float16)]
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
-            box = tuple(slice(low, low + size) for low, size in zip(start, answer.shape[1:], strict=True))
+            box = box_at(start, answer.shape[1:])
             there = (answer[0] > 0) & seen
             new = answer[1:].movedim(0, -1)[there].softmax(1).half().cpu().numpy()
             spine[box] = there.cpu().numpy()
@@ -115,7 +116,7 @@ def find_vertebrae(
         found: list[tuple[np.ndarray, ...]] = []
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
-            box = tuple(slice(low, low + size) for low, size in zip(start, answer.shape[1:], strict=True))
+            box = box_at(start, answer.shape[1:])
             known = seen & torch.from_numpy(wanted[box]).to(seen.device)
             places = tuple(known.nonzero().cpu().numpy().T + np.array(start)[:, None])
             answer = answer[:, known]
@@ -173,7 +174,7 @@ def find_fractures(
         others = [place for place in range(len(FRACTURE_CLASSES)) if place != broken]
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
-            box = tuple(slice(low, low + size) for low, size in zip(start, answer.shape[1:], strict=True))
+            box = box_at(start, answer.shape[1:])
             known = seen & torch.from_numpy(wanted[box]).to(seen.device)
             log_odds = (answer[broken] - answer[others].logsumexp(0)).clamp_min(NEVER)
             found[box] = torch.where(known, log_odds, NEVER).cpu().numpy()

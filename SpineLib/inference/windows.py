@@ -11,6 +11,7 @@ from itertools import groupby, pairwise, product
 import numpy as np
 import torch
 
+from SpineLib.core.box import box_at
 from SpineLib.core.progress import Progress
 from SpineLib.inference.attempts import Attempt, Forward, NotFinite
 
@@ -82,12 +83,12 @@ def run(
             some = places[first : first + AT_ONCE]
             progress(seen / windows.count, f"Window {seen + 1} of {windows.count}")
             seen += len(some)
-            parts = [image[window] for window in (_window((*place, start), windows.size) for place in some)]
+            parts = [image[box_at((*place, start), windows.size)] for place in some]
             answers = forward(torch.from_numpy(np.stack(_pair(parts))[:, None])).to(attempt.stitch)
             if not answers.sum(dtype=torch.float32).isfinite():
                 raise NotFinite()
             for (i, j), answer in zip(some, answers, strict=False):
-                box = _window((i - left, j - front, 0), windows.size)
+                box = box_at((i - left, j - front, 0), windows.size)
                 total[(slice(None), *box)] += answer * weight
                 weights[box] += weight
         later = windows.layers[number + 1][0] if number + 1 < len(windows.layers) else start + windows.size[2]
@@ -102,10 +103,6 @@ def _extent(windows: Plan) -> tuple[tuple[int, int], Size]:
     places = np.array([place for _, layer in windows.layers for place in layer] or [(0, 0)])
     low, extent = places.min(axis=0), np.ptp(places, axis=0) + windows.size[:2]
     return (int(low[0]), int(low[1])), (int(extent[0]), int(extent[1]), windows.size[2])
-
-
-def _window(start: Size, size: Size) -> tuple[slice, ...]:
-    return tuple(slice(low, low + length) for low, length in zip(start, size, strict=True))
 
 
 def _pair(parts: list[np.ndarray]) -> list[np.ndarray]:

@@ -14,22 +14,27 @@ FOCUS_MM3 = 240.0
 LEAST_MARK, SUREST_MARK = -5.0, 10.0
 """Log odds: no vertebra is the less suspicious for less, and no more is believed of the network."""
 
+LOSS_WEIGHT = 9.0
+"""Of the lost height. It is given: a network is surer of synthetic fractures, on which the other weights are fitted,
+than of real ones, while lost heights are the same. Of vertebrae left out of a fit it told no worse than a fitted one.
+"""
+
 
 @dataclass(frozen=True)
 class FractureOdds:
     """Logistic weights: of a vertebra's mark, of its lost height (0..1) and, where that is not known, of the neck; the
-    intercept; and the network's probability from which on bone counts as fractured. What a model brings none of."""
+    intercept; and the network's probability from which on bone counts as fractured."""
 
-    evidence: float = 0.44
-    loss: float = 9.0
-    unknown: float = 1.1
-    intercept: float = -3.6
+    evidence: float
+    loss: float
+    unknown: float
+    intercept: float
     threshold: float = 0.5
 
     @classmethod
     def of(cls, model: "ScanModel") -> "FractureOdds":
         """Those that a model brings, else the usual ones. Raises ModelError."""
-        return model.numbers("calibration", cls) or cls()
+        return model.numbers("calibration", cls) or USUAL_ODDS
 
     @property
     def least(self) -> float:
@@ -40,6 +45,9 @@ class FractureOdds:
         """That a vertebra is fractured. mark: see `mark_of`; loss: share of the height, None in the neck."""
         lost = self.unknown if loss is None else self.loss * max(loss, 0.0)
         return float(1 / (1 + np.exp(-(self.intercept + self.evidence * mark + lost))))
+
+
+USUAL_ODDS = FractureOdds(evidence=0.44, loss=LOSS_WEIGHT, unknown=1.1, intercept=-3.6)
 
 
 def mark_of(log_odds: np.ndarray, voxel_mm3: float) -> float:

@@ -8,8 +8,9 @@ import pytest
 
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import Fracture, SpineResult, Vertebra
-from SpineLib.evaluation.calibration import LOSS_WEIGHT, fit
+from SpineLib.evaluation.calibration import fit
 from SpineLib.evaluation.scan_study import VertebraScore, area_under_curve, score_scan, summary, write_scores
+from SpineLib.tasks.fracture_odds import LOSS_WEIGHT
 
 SHAPE = (20, 20, 60)
 AFFINE = np.diag([-2.0, -2.0, 2.0, 1.0])

@@ -14,7 +14,7 @@ from SpineLib.core.result import Vertebra
 from SpineLib.inference.scan_grid import ScanGrid
 from SpineLib.measurement.scan_measurements import CUT
 from SpineLib.tasks.ct_fracture import _fracture
-from SpineLib.tasks.fracture_odds import FOCUS_MM3, LEAST_MARK, SUREST_MARK, FractureOdds, mark_of
+from SpineLib.tasks.fracture_odds import FOCUS_MM3, LEAST_MARK, SUREST_MARK, USUAL_ODDS, FractureOdds, mark_of
 from SpineLib.tasks.options import SegmentOptions
 from SpineLib.tasks.scan_model import ScanModel
 
@@ -29,7 +29,7 @@ def test_a_vertebra_is_judged_by_what_is_marked_most_however_large_it_is() -> No
 
 
 def test_a_strong_mark_a_lost_height_and_both_make_a_vertebra_suspicious() -> None:
-    odds = FractureOdds()
+    odds = USUAL_ODDS
     healthy, marked, lost, both = (
         odds.probability(*each) for each in ((-3.0, 0.0), (SUREST_MARK, 0.0), (0.0, 0.5), (8.0, 0.3))
     )
@@ -48,12 +48,11 @@ def bringing(calibration: Any) -> ScanModel:
 
 
 def test_a_model_brings_its_own_weights_or_has_the_usual_ones() -> None:
-    assert FractureOdds.of(shipped()) != FractureOdds()
-    assert FractureOdds.of(bringing(None)) == FractureOdds()
-    assert FractureOdds.of(bringing({"evidence": 0.3})) == FractureOdds(evidence=0.3)
+    assert FractureOdds.of(shipped()) != USUAL_ODDS
+    assert FractureOdds.of(bringing(None)) == USUAL_ODDS
 
 
-@pytest.mark.parametrize("told", [3, {"mark": 5.5, "intercept": -6.5}, {"evidence": "x"}])
+@pytest.mark.parametrize("told", [3, {"mark": 5.5, "intercept": -6.5}, {"evidence": 0.3}])
 def test_unusable_weights_are_told(told: Any) -> None:
     with pytest.raises(ModelError, match="calibration"):
         FractureOdds.of(bringing(told))
@@ -66,7 +65,7 @@ def test_a_body_that_the_scan_cuts_stays_a_doubt_by_its_mark_alone() -> None:
     whole = Vertebra("T12", 1.0, everything, landmarks={}, unmeasured="")
     scan: Any = SimpleNamespace(shape=grid.shape, affine=grid.affine)
     told = [
-        _fracture(scan, each, everything, SUREST_MARK, grid, (), FractureOdds())
+        _fracture(scan, each, everything, SUREST_MARK, grid, (), USUAL_ODDS)
         for each in (whole, replace(whole, unmeasured=CUT))
     ]
     assert told[1].probability < 0.5 < told[0].probability

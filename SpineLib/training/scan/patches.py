@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from SpineLib.core.box import box_at
 from SpineLib.training.scan.cases import UNKNOWN_LABEL, TrainingScan
 
 AIR_HU = -1000
@@ -50,7 +51,7 @@ def central_patch(scan: TrainingScan, size: tuple[int, ...]) -> Patch:
 
 def cut(scan: TrainingScan, start: np.ndarray, size: tuple[int, ...]) -> Patch:
     """The patch from index `start` on; beyond the scan there is air."""
-    where = tuple(slice(low, low + length) for low, length in zip(start, size, strict=True))
+    where = box_at(start, size)
     missing = [length - part.shape[0] for length, part in _lengths(scan.voxels, where, size)]
     pads = [(0, int(extra)) for extra in missing]
     truth = np.pad(scan.truth[(slice(None), *where)], [(0, 0), *pads])
