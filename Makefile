@@ -67,6 +67,7 @@ format: $(READY) ## bring the code into shape
 
 bench: $(READY) ## measure speed and memory
 	$(BIN)/python Testing/Benchmarks/benchmark_film.py
+	$(BIN)/python Testing/Benchmarks/benchmark_ct.py --task fracture
 
 package: $(READY) ## build the wheel of SpineLib into dist/
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .

@@ -26,7 +26,7 @@ from SpineLib.reporting import scan_report, vertebra_table
 from SpineLib.scene import dependencies, model_choice, vertebra_view, views
 from SpineLib.scene.parameters import Parameters
 from SpineLib.scene.segmentation_run import Callbacks
-from SpineLib.scene.task_logic import TaskLogic
+from SpineLib.scene.task_logic import TaskLogic, check_kinds
 from SpineLib.scene.task_panel import TaskPanel
 from SpineLib.scene.volume_from_node import is_scan
 
@@ -101,6 +101,7 @@ class SpineFractureLogic(TaskLogic):
 
 def _refuse(volumeNode: Any, vertebraeNode: Any, outputSegmentationNode: Any) -> None:
     """Raise InputError for a film, and where the result would replace the given vertebrae."""
+    check_kinds(volumeNode, vertebraeNode, outputSegmentationNode)
     if vertebraeNode is not None and vertebraeNode is outputSegmentationNode:
         raise InputError(*Parameters.outputIsGiven(vertebraeNode))
     if volumeNode is not None and volumeNode.GetImageData() is not None and not is_scan(volumeNode):
@@ -116,7 +117,6 @@ class SpineFractureWidget(TaskPanel):
     def __init__(self, parent: Any = None) -> None:
         TaskPanel.__init__(self, parent)
         self.result: SpineResult | None = None
-        self.resultNode: Any = None
         self.rows: list[vertebra_table.VertebraRow] = []
 
     def newLogic(self) -> SpineFractureLogic:
@@ -158,8 +158,8 @@ class SpineFractureWidget(TaskPanel):
         self.ui.problemLabel.visible = bool(self.ui.problemLabel.text)
         self.ui.csvButton.enabled = self.ui.reportButton.enabled = bool(self.rows) and not self.isRunning
 
-    def fillTable(self, result: SpineResult | None, segmentationNode: Any = None) -> None:
-        self.result, self.resultNode = result, segmentationNode
+    def fillTable(self, result: SpineResult | None) -> None:
+        self.result = result
         self.rows = vertebra_table.by_suspicion(vertebra_table.rows_of(result)) if result is not None else []
         vertebra_view.fill_table(self.ui.resultTable, self.rows)
 
@@ -182,6 +182,9 @@ class SpineFractureWidget(TaskPanel):
         path = qt.QFileDialog.getSaveFileName(self.parent, _("Save the vertebrae"), proposed, kind)
         if not path:
             return
+        whole = Path(f"{path}.{ending}")
+        # The dialog has not asked whether a file of that name may go.
+        path = path if path.lower().endswith(f".{ending}") or whole.exists() else str(whole)
         try:
             write(self.result, path)
         except SpineError as error:

@@ -32,7 +32,14 @@ class SpineSegmentation(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("Spine Segmentation")
         parent.categories = ["Segmentation"]
-        parent.dependencies = ["Segmentations", "SegmentEditor", "SubjectHierarchy", "Terminologies", "Volumes"]
+        parent.dependencies = [
+            "Segmentations",
+            "SegmentEditor",
+            "SubjectHierarchy",
+            "Terminologies",
+            "Volumes",
+            "Markups",
+        ]
         parent.contributors = ["SpineSegmentation contributors"]
         parent.helpText = _(
             "Segments the spine on frontal (AP or PA) radiographs and the vertebrae, named one by one, on CT. Load an "
@@ -111,7 +118,7 @@ class SpineSegmentationWidget(TaskPanel):
             chosen.inputVolume, chosen.outputSegmentation, chosen.task, **self.chosenOptions(), **callbacks
         )
 
-    def fillTable(self, result: SpineResult | None, segmentationNode: Any = None) -> None:
+    def fillTable(self, result: SpineResult | None) -> None:
         result_view.fill_table(self.ui.resultTable, result_view.rows_of(result) if result is not None else [])
 
 

@@ -14,6 +14,16 @@ RAS_TO_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 """From the product's coordinates to those of DICOM and ITK; its own inverse."""
 
 
+MOST_SKEW = 0.01
+"""How far axes may be from right angles, as a cosine: 0.6 degrees, a little more than `io.dicom_geometry` lets pass."""
+
+
+def is_askew(affine: np.ndarray) -> bool:
+    """Whether the axes of a grid, affine 4x4, are not at right angles to each other."""
+    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    return not np.allclose(directions.T @ directions, np.eye(3), atol=MOST_SKEW)
+
+
 @dataclass(frozen=True)
 class Volume:
     """Voxels and where they lie.

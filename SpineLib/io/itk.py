@@ -67,6 +67,8 @@ def open_image(path: Path, image_io: str, family: str) -> sitk.ImageFileReader:
             ) from error
         raise damaged(path, family) from error
     check_size(path, reader.GetSize())
+    if "complex" in sitk.GetPixelIDValueAsString(reader.GetPixelID()):
+        raise InputError(f"{path.name} holds complex numbers, so it is not an image.", "Export the magnitude alone.")
     if reader.GetNumberOfComponents() > 4:
         raise InputError(
             f"{path.name} holds {reader.GetNumberOfComponents()} values per pixel, so it is not an image.",

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one door through which images come in."""
 
-import hashlib
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,9 +11,9 @@ from SpineLib.core.errors import InputError, ResourceError
 from SpineLib.core.volume import VIEWS, Volume
 from SpineLib.io.dicom import DICOM_MARKS
 from SpineLib.io.dicom_series import dicom_files, read_dicom_file, read_series
-from SpineLib.io.digest import digest_of_files
+from SpineLib.io.digest import digest_of, digest_of_files
 from SpineLib.io.picture import read_jpeg, read_png, read_tiff
-from SpineLib.io.volume import read_metaimage, read_nifti, read_nrrd
+from SpineLib.io.volume import read_metaimage, read_nifti, read_nrrd, refuse_nifti2
 
 Reader = Callable[[Path], Volume]
 
@@ -27,7 +26,7 @@ READERS: tuple[tuple[int, bytes, Reader], ...] = (
     (0, b"ObjectType", read_metaimage),
     (0, b"NDims", read_metaimage),
     (0, b"Comment", read_metaimage),
-    (4, b"n+2\x00", read_nifti),
+    (4, b"n+2\x00", refuse_nifti2),
     (344, b"n+1\x00", read_nifti),
     *((offset, mark, read_dicom_file) for offset, mark in DICOM_MARKS),
 )
@@ -49,15 +48,16 @@ def read(path: str | Path, view: str | None = None) -> Volume:
         raise InputError(f"The view {view!r} is not known.", 'Give "ap", "lateral" or nothing.')
     _check_name(path)
     try:
-        reader, digest = _folder_reader(path) if path.is_dir() else _file_reader(path)
+        reader, files = _reader_of(path)
+        # A bad header is told before a large file is read to its end.
+        volume = reader(path)
+        digest = digest_of_files(files) if path.is_dir() else digest_of(path)
     except FileNotFoundError as error:
         raise InputError(f"The image {path} does not exist.", "Check the path and its spelling.") from error
     except OSError as error:
         raise InputError(
             f"The image {path} cannot be opened: {error.strerror}.", "Check that you may read the file."
         ) from error
-    try:
-        volume = reader(path)
     except MemoryError as error:
         raise ResourceError(
             f"There is too little memory to read {path.name}.", "Close other programs or scale the image down."
@@ -75,30 +75,19 @@ def _check_name(path: Path) -> None:
         raise InputError(f"The name {shown} holds letters that are not UTF-8.", "Rename the file or folder.") from error
 
 
-def _folder_reader(folder: Path) -> tuple[Reader, str]:
-    files = dicom_files(folder)
-    return partial(read_series, files=files), digest_of_files(files)
-
-
-def _file_reader(path: Path) -> tuple[Reader, str]:
-    head, digest = _head_and_digest(path)
-    return _reader_for(path, head), digest
-
-
-def _head_and_digest(path: Path) -> tuple[bytes, str]:
-    """The first bytes of a file, unzipped where they are zipped, and the sha256 of the whole."""
-    digest = hashlib.sha256()
+def _reader_of(path: Path) -> tuple[Reader, list[Path]]:
+    """What reads the file or folder, and the files that it reads."""
+    if path.is_dir():
+        files = dicom_files(path)
+        return partial(read_series, files=files), files
     with path.open("rb") as file:
-        head = chunk = file.read(1 << 20)
-        while chunk:
-            digest.update(chunk)
-            chunk = file.read(1 << 20)
+        head = file.read(1 << 20)
     if head.startswith(b"\x1f\x8b"):
         try:
             head = zlib.decompressobj(wbits=31).decompress(head, HEAD_SIZE)
         except zlib.error:
             head = b"\x1f\x8b"
-    return head[:HEAD_SIZE], digest.hexdigest()
+    return _reader_for(path, head[:HEAD_SIZE]), [path]
 
 
 def _reader_for(path: Path, head: bytes) -> Reader:

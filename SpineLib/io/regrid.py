@@ -9,18 +9,16 @@ import SimpleITK as sitk
 from SpineLib.core.box import corners
 from SpineLib.core.errors import InputError
 from SpineLib.core.mask import Mask
+from SpineLib.core.volume import is_askew
 from SpineLib.io.itk import array_of, image_of
 
-SKEW = 1e-3
-"""How far directions may be from right angles, as a share."""
 SAME_MM = 1e-3
 """Grids whose voxels lie closer together than this are one."""
 
 
 def check_axes(affine: np.ndarray, source: str) -> None:
     """Raise InputError, which names the source, where the axes of a grid are not at right angles."""
-    directions = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    if not np.allclose(directions.T @ directions, np.eye(3), atol=SKEW):
+    if is_askew(affine):
         raise InputError(
             f"The axes of {source} are not at right angles to each other.", "Resample it to the grid of the scan."
         )

@@ -23,6 +23,8 @@ from SpineLib.io.output import safe_output
 TERMINOLOGY_CONTEXT = "Segmentation category and type - 3D Slicer General Anatomy list"
 ANATOMIC_CONTEXT = "Anatomic codes - DICOM master list"
 ANATOMICAL_STRUCTURE = ["SCT", "123037004", "Anatomical Structure"]
+OWNER_TAG = "Spine.Task"
+"""Segment tag that marks what the product made, so that a further run leaves hand-made segments alone."""
 PLAIN_COLOR = (0.8, 0.8, 0.8)
 COMPRESSION = 4
 """Masks shrink to a few thousandths at any level; the higher ones only take longer."""
@@ -38,7 +40,7 @@ def write_segmentation(result: SpineResult, path: str | Path) -> None:
     parts = parts_of(result)
     voxels, places = _layers([part.mask for part in parts], result.shape)
     segments = [
-        _segment(identifier, part, *place)
+        {**_segment(identifier, part, *place), "tags": {OWNER_TAG: result.task}}
         for identifier, part, place in zip(segment_ids(result), parts, places, strict=True)
     ]
     to_lps = RAS_TO_LPS @ result.affine

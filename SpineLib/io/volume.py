@@ -4,7 +4,10 @@
 import gzip
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from io import BufferedIOBase
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +20,22 @@ from SpineLib.io.itk import affine_of, array_of, damaged, load, open_image
 
 NIFTI1_BYTES, PIXDIM_AT, SFORM_CODE_AT = 348, 80, 254
 """Length of a NIfTI-1 header, and where the distances of the voxels and the code of the matrix lie in it."""
+NIFTI_FLOATS = (16, 64)
+"""Codes of the types whose values may be no numbers."""
+CHUNK_BYTES = 1 << 20
 
 
 def read_nifti(path: Path) -> Volume:
     """A NIfTI file, compressed or not."""
     reader = open_image(path, "NiftiImageIO", "NIfTI")
-    if not _nifti_is_whole(path, reader):
-        raise damaged(path, "NIfTI")
+    _check_nifti(path, reader)
     volume = _volume(load(reader, "NIfTI"))
     return volume if _nifti_has_spacing(path) else replace(volume, spacing_known=False)
+
+
+def refuse_nifti2(path: Path) -> Volume:
+    """ITK knows the first version only."""
+    raise InputError(f"{path.name} is a file of NIfTI-2, which cannot be read.", "Save it as NIfTI-1 (.nii.gz).")
 
 
 def read_nrrd(path: Path) -> Volume:
@@ -48,9 +58,11 @@ def _volume(image: sitk.Image) -> Volume:
     its spacing counts as unknown. Our choice.
     """
     voxels = array_of(image)
+    is_film = 1 in voxels.shape[:3]
     if voxels.ndim == 4:
+        if not is_film:
+            raise InputError(f"The scan holds {voxels.shape[3]} values per voxel.", "Export one of them alone.")
         voxels = luminance(voxels)
-    is_film = 1 in voxels.shape
     in_plane = [spacing for spacing, size in zip(image.GetSpacing(), image.GetSize(), strict=True) if size > 1]
     spacing_known = not is_film or not np.allclose(in_plane, 1.0, atol=1e-6)
     return Volume(voxels, affine_of(image), "radiograph" if is_film else "ct", None, spacing_known)
@@ -61,9 +73,7 @@ def _nifti_has_spacing(path: Path) -> bool:
 
     A full matrix (sform) says it, too. Only NIfTI-1 headers are looked at; there are hardly any others.
     """
-    with path.open("rb") as file:
-        is_compressed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rb") if is_compressed else path.open("rb") as file:
+    with _unzipped(path) as file:
         header = file.read(NIFTI1_BYTES)
     order = "<" if header[:4] == struct.pack("<i", NIFTI1_BYTES) else ">"
     if len(header) < NIFTI1_BYTES or header[:4] != struct.pack(f"{order}i", NIFTI1_BYTES):
@@ -73,19 +83,44 @@ def _nifti_has_spacing(path: Path) -> bool:
     return has_matrix or bool((np.isfinite(spacing) & (spacing > 0)).all())
 
 
-def _nifti_is_whole(path: Path, reader: sitk.ImageFileReader) -> bool:
-    """Whether all voxels are there: ITK fills what is missing with zeros and says nothing."""
+def _check_nifti(path: Path, reader: sitk.ImageFileReader) -> None:
+    """Raise InputError where voxels are missing or are no numbers: ITK takes both for zeros and says nothing."""
     bits = int(reader.GetMetaData("bitpix"))
-    needed = float(reader.GetMetaData("vox_offset")) + np.prod(np.array(reader.GetSize(), dtype=float)) * bits / 8
+    begin = int(float(reader.GetMetaData("vox_offset")))
+    left = int(np.prod(reader.GetSize(), dtype=float)) * bits // 8
+    is_float = int(reader.GetMetaData("datatype")) in NIFTI_FLOATS
+    if not is_float and not _is_compressed(path):
+        left -= path.stat().st_size - begin
+    else:
+        try:
+            with _unzipped(path) as stream:
+                order = "<" if stream.read(4) == struct.pack("<i", NIFTI1_BYTES) else ">"
+                stream.seek(begin)
+                while left > 0 and (chunk := stream.read(min(left, CHUNK_BYTES))):
+                    left -= len(chunk)
+                    if is_float and not _are_numbers(chunk, f"{order}f{bits // 8}"):
+                        told = f"{path.name} has voxels that are not numbers (NaN or infinite)."
+                        raise InputError(told, "Export it again.")
+                # The checksum of a compressed file stands behind its last byte.
+                while stream.read(CHUNK_BYTES):
+                    pass
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            raise damaged(path, "NIfTI") from None
+    if left > 0:
+        raise damaged(path, "NIfTI")
+
+
+def _are_numbers(data: bytes, kind: str) -> bool:
+    return bool(np.isfinite(np.frombuffer(data, kind, len(data) // np.dtype(kind).itemsize)).all())
+
+
+def _is_compressed(path: Path) -> bool:
     with path.open("rb") as file:
-        is_compressed = file.read(2) == b"\x1f\x8b"
-    if not is_compressed:
-        return path.stat().st_size >= needed
-    length = 0
-    try:
-        with gzip.open(path, "rb") as stream:
-            while chunk := stream.read(1 << 20):
-                length += len(chunk)
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        return False
-    return length >= needed
+        return file.read(2) == b"\x1f\x8b"
+
+
+@contextmanager
+def _unzipped(path: Path) -> Iterator[BufferedIOBase]:
+    """The file, unpacked while it is read where it is compressed."""
+    with gzip.open(path, "rb") if _is_compressed(path) else path.open("rb") as stream:
+        yield stream

@@ -76,9 +76,12 @@ def _vertebrae(rows: list[VertebraRow]) -> Iterator[str]:
     yield f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>"
     for row in rows:
         marked = ' class="suspicious"' if is_striking(row) else ""
-        hint = f' title="{_text(row.note_on_heights)}"' if row.note_on_heights else ""
-        yield f"<tr{marked}{hint}>{_cells(_texts(row))}</tr>"
+        yield f"<tr{marked}>{_cells(_texts(row))}</tr>"
     yield "</table>"
+    # Paper shows no tool tips.
+    for note in dict.fromkeys(row.note_on_heights for row in rows if row.note_on_heights):
+        names = ", ".join(row.name for row in rows if row.note_on_heights == note)
+        yield f"<p>Heights of {_text(names)}: {_text(note)}</p>"
 
 
 def _texts(row: VertebraRow) -> Iterator[str]:
@@ -116,6 +119,9 @@ def _flat(values: dict[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
         full = f"{above} {name}".strip().replace("_", " ")
         if isinstance(value, dict):
             yield from _flat(value, full)
+        elif isinstance(value, list | tuple) and any(isinstance(each, dict) for each in value):
+            for number, each in enumerate(value, 1):
+                yield from _flat(each, f"{full} {number}")
         elif value not in (None, ""):
             yield full, f"{value:.2f}" if isinstance(value, float) else str(value)
 

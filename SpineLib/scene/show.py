@@ -2,6 +2,7 @@
 """A result as a segmentation node beside its input: names, colors, terminology, geometry, transform, hierarchy."""
 
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import slicer
@@ -15,17 +16,18 @@ from SpineLib.core.result import SpineResult
 from SpineLib.io.segmentation import (
     ANATOMIC_CONTEXT,
     ANATOMICAL_STRUCTURE,
+    OWNER_TAG,
     TERMINOLOGY_CONTEXT,
     name_of,
     parts_of,
     segment_ids,
 )
-from SpineLib.scene import endplate_lines
+from SpineLib.scene import vertebra_marks
 
-OWNER_TAG = "Spine.Task"
-"""Segment tag that marks what the product made, so that a further run leaves hand-made segments alone."""
 VOLUME_ROLE = "Spine.Volume"
 """Reference from a segmentation to the volume that it was made from."""
+RESULT_ATTRIBUTE = "Spine.Result"
+"""Attribute of a segmentation that is another for every result shown in it."""
 FILL_OPACITY = 0.35
 TRANSLUCENT = 0.4
 """Of what surrounds a fracture, in 3D."""
@@ -38,8 +40,8 @@ def show_result(result: SpineResult, volumeNode: Any, segmentationNode: Any = No
 
     An existing node is updated in place: segments of an earlier run are replaced, those made by hand stay. The masks
     are binary labelmaps, each in its own layer where they overlap; a film gets no closed surface, a scan has its
-    structures in 3D, with fractures opaque inside the translucent rest and lines along the endplates. The scene's undo
-    state is saved first. Raises InputError when the result is not of this volume.
+    structures in 3D, with fractures opaque inside the translucent rest, names and lines along the endplates. The
+    scene's undo state is saved first. Raises InputError when the result is not of this volume.
     """
     if tuple(volumeNode.GetImageData().GetDimensions()) != tuple(result.shape):
         raise InputError("The input volume was changed during the work.", "Run the segmentation again.")
@@ -50,14 +52,15 @@ def show_result(result: SpineResult, volumeNode: Any, segmentationNode: Any = No
         node.SetAndObserveTransformNodeID(volumeNode.GetTransformNodeID())
         node.SetReferenceImageGeometryParameterFromVolumeNode(volumeNode)
         node.SetNodeReferenceID(VOLUME_ROLE, volumeNode.GetID())
-        _fill(node, result)
+        node.SetAttribute(RESULT_ATTRIBUTE, uuid4().hex)
+        identifiers = _fill(node, result)
     _place_beside(node, volumeNode)
     _set_display(node)
     if 1 in result.shape:
         _show_flat(node)
     else:
-        _show_in_3d(node, result)
-    endplate_lines.replace(node, result)
+        _show_in_3d(node, identifiers, result)
+    vertebra_marks.replace(node, result)
     return node
 
 
@@ -74,10 +77,11 @@ def _new_node(volumeNode: Any) -> Any:
     return node
 
 
-def _fill(node: Any, result: SpineResult) -> None:
+def _fill(node: Any, result: SpineResult) -> list[str]:
+    """Returns the ids of the parts' segments."""
     segmentation = node.GetSegmentation()
     segmentation.SetSourceRepresentationName(LABELMAP)
-    identifiers = segment_ids(result)
+    identifiers = _free_ids(segmentation, result)
     _remove_earlier(segmentation, keep=set(identifiers))
     for identifier, part in zip(identifiers, parts_of(result), strict=True):
         anatomy = BY_NAME[name_of(part)]
@@ -94,6 +98,19 @@ def _fill(node: Any, result: SpineResult) -> None:
         segment.SetLabelValue(1)
         segment.AddRepresentation(LABELMAP, _oriented_image(part.mask, result.affine))
     segmentation.CollapseBinaryLabelmaps(False)
+    return identifiers
+
+
+def _free_ids(segmentation: Any, result: SpineResult) -> list[str]:
+    """Those of `segment_ids`, others where segments made by hand have them."""
+    identifiers = []
+    for identifier in segment_ids(result):
+        free, number = identifier, 1
+        while (there := segmentation.GetSegment(free)) is not None and not there.HasTag(OWNER_TAG):
+            number += 1
+            free = f"{identifier}-{number}"
+        identifiers.append(free)
+    return identifiers
 
 
 def _remove_earlier(segmentation: Any, keep: set[str]) -> None:
@@ -136,13 +153,13 @@ def _show_flat(node: Any) -> None:
     node.GetSegmentation().RemoveRepresentation(SURFACE)
 
 
-def _show_in_3d(node: Any, result: SpineResult) -> None:
+def _show_in_3d(node: Any, identifiers: list[str], result: SpineResult) -> None:
     display = node.GetDisplayNode()
     display.SetVisibility3D(True)
     display.SetPreferredDisplayRepresentationName3D(SURFACE)
     names = [name_of(part) for part in parts_of(result)]
     around = TRANSLUCENT if FRACTURE_NAMES.intersection(names) else 1.0
-    for identifier, name in zip(segment_ids(result), names, strict=True):
+    for identifier, name in zip(identifiers, names, strict=True):
         display.SetSegmentOpacity3D(identifier, 1.0 if name in FRACTURE_NAMES else around)
         # The bodies lie inside the vertebrae and would hide their colors; they are there for whoever wants them.
         display.SetSegmentVisibility(identifier, name != VERTEBRAL_BODIES.name)

@@ -6,7 +6,7 @@ from typing import Any
 import slicer
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
-from SpineLib.core.errors import SpineError
+from SpineLib.core.errors import InputError, SpineError
 from SpineLib.scene import dependencies
 from SpineLib.scene.segmentation_run import Callbacks, SegmentationRun
 from SpineLib.scene.worker_client import shared_client
@@ -47,6 +47,18 @@ class TaskLogic(ScriptedLoadableModuleLogic):
         vertebraeNode: Any = None,
     ) -> None:
         """Begin a task and return at once. vertebraeNode: segmentation whose vertebrae are taken, not found anew."""
+        check_kinds(volumeNode, outputNode, vertebraeNode)
         run = SegmentationRun(self.client, volumeNode, outputNode, callbacks)
         dependencies.ensure_installed(self.askToInstall)
         run.start(task, options, vertebraeNode)
+
+
+def check_kinds(volumeNode: Any, *segmentationNodes: Any) -> None:
+    """Raise InputError where something else was given than a volume node and segmentation nodes; None passes."""
+    wanted = [(volumeNode, "Volume"), *((node, "Segmentation") for node in segmentationNodes)]
+    for node, kind in wanted:
+        if node is not None and not (isinstance(node, slicer.vtkMRMLNode) and node.IsA(f"vtkMRML{kind}Node")):
+            told = node.GetName() if isinstance(node, slicer.vtkMRMLNode) else repr(node)
+            raise InputError(
+                f"{told} is no {kind.lower()} node.", 'Give the node, as slicer.util.getNode("name") does.'
+            )

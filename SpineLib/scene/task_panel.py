@@ -3,6 +3,7 @@
 
 from typing import Any
 
+import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -11,8 +12,9 @@ from slicer.util import VTKObservationMixin
 
 from SpineLib.core.errors import Cancelled, SpineError
 from SpineLib.core.result import DISCLAIMER, SpineResult
-from SpineLib.scene import model_choice, result_view, views
+from SpineLib.scene import model_choice, result_view, vertebra_marks, views
 from SpineLib.scene.parameters import Parameters
+from SpineLib.scene.show import RESULT_ATTRIBUTE
 
 
 class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -31,8 +33,10 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         VTKObservationMixin.__init__(self)
         self.logic: Any = None
         self.parameters: Parameters | None = None
+        self.resultNode: Any = None
         self.isRunning = False
         self._updating = False
+        self._isSweeping = False
 
     def newLogic(self) -> Any:
         """The module's logic."""
@@ -62,8 +66,8 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Whether to choose a volume of the scene by itself."""
         return volumeNode is not None
 
-    def fillTable(self, result: SpineResult | None, segmentationNode: Any = None) -> None:
-        """Show the numbers of a result; None empties the table."""
+    def fillTable(self, result: SpineResult | None) -> None:
+        """Show the numbers of a result, which is in `resultNode`; None empties the table."""
         raise TypeError("A panel shows its results.")
 
     def chosenOptions(self) -> dict[str, Any]:
@@ -95,6 +99,8 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self.onNodeRemoved)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndBatchProcessEvent, self.onNodeRemoved)
 
     def enter(self) -> None:
         self.useParameterNode()
@@ -110,6 +116,24 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def onSceneEndClose(self, caller: Any, event: Any) -> None:
         self._showResult(None)
         self.useParameterNode()
+
+    def onNodeRemoved(self, caller: Any, event: Any) -> None:
+        """Marks and numbers go with their result, once whoever removes it has finished."""
+        if not self._isSweeping:
+            self._isSweeping = True
+            qt.QTimer.singleShot(0, self._sweep)
+
+    def _sweep(self) -> None:
+        # In the middle of an import a mark may be there before the segmentation it belongs to.
+        if not slicer.mrmlScene.IsBatchProcessing():
+            vertebra_marks.remove_orphans()
+            self.onResultChanged()
+        self._isSweeping = False
+
+    def onResultChanged(self, caller: Any = None, event: Any = None) -> None:
+        if self._isReplaced():
+            self._showResult(None)
+            self.updateButtons()
 
     def useParameterNode(self) -> None:
         """Show the choices kept in the scene, after filling in what is not chosen yet."""
@@ -138,7 +162,7 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         ui.modelDetails.text = model_choice.describe(model) if model else _("No model is installed for this.")
         ui.modelDetails.toolTip = model_choice.sources(model) if model else ""
         self._updating = False
-        if self._resultOf is not None and self._resultOf is not chosen.inputVolume:
+        if self._resultOf is not None and (self._resultOf is not chosen.inputVolume or self._isReplaced()):
             self._showResult(None)
         self.updateButtons()
 
@@ -227,9 +251,19 @@ class TaskPanel(ScriptedLoadableModuleWidget, VTKObservationMixin):
         shown = chosen is not None and chosen.outputSegmentation is not None and chosen.inputVolume is not None
         ui.showButton.enabled = ui.editButton.enabled = shown and not self.isRunning
 
+    def _isReplaced(self) -> bool:
+        """Whether the shown result was deleted, or another one, perhaps of another module, put in its place."""
+        node = self.resultNode
+        return node is not None and (node.GetScene() is None or node.GetAttribute(RESULT_ATTRIBUTE) != self._resultMark)
+
     def _showResult(self, result: SpineResult | None, segmentationNode: Any = None) -> None:
+        self.removeObservers(self.onResultChanged)
+        self.resultNode = segmentationNode
+        if segmentationNode is not None:
+            self.addObserver(segmentationNode, vtk.vtkCommand.ModifiedEvent, self.onResultChanged)
+        self._resultMark = segmentationNode.GetAttribute(RESULT_ATTRIBUTE) if segmentationNode is not None else None
         self._resultOf = self.parameters.inputVolume if result is not None and self.parameters is not None else None
         self.ui.resultsButton.collapsed = result is None
         self.ui.warningsLabel.text = "\n".join(result.warnings) if result is not None else ""
         self.ui.warningsLabel.visible = bool(self.ui.warningsLabel.text)
-        self.fillTable(result, segmentationNode)
+        self.fillTable(result)

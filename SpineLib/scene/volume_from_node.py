@@ -15,7 +15,7 @@ import vtk
 
 from SpineLib.core.errors import InputError, ResourceError
 from SpineLib.core.film import luminance
-from SpineLib.core.volume import Volume
+from SpineLib.core.volume import Volume, is_askew
 from SpineLib.io.itk import MAX_SCAN_VOXELS, image_of
 
 VIEW_ATTRIBUTE = "Spine.View"
@@ -25,8 +25,8 @@ VIEW_OF_DICOM_POSITION = {"AP": "ap", "PA": "ap", "LL": "lateral", "RL": "latera
 MODALITY_OF_DICOM = {"CT": "ct", "MR": "mr"}
 MODALITY, VIEW_POSITION = "0008,0060", "0018,5101"
 SPACING_TAGS = ("0018,1164", "0028,0030")
-SKEW = 1e-3
-"""How far directions may be from right angles, and transforms from keeping lengths, as a share."""
+STRETCH = 1e-3
+"""How far transforms may be from keeping lengths, as a share."""
 
 
 def volume_from_node(node: Any) -> Volume:
@@ -86,8 +86,7 @@ def _check_scan(node: Any) -> None:
             f"The scan has {size} voxels, more than the {MAX_SCAN_VOXELS // 1_000_000} million allowed.",
             "Crop it with Crop Volume.",
         )
-    directions = ijk_to_ras(node)[:3, :3]
-    if not _keeps_lengths(directions / np.linalg.norm(directions, axis=0)):
+    if is_askew(ijk_to_ras(node)):
         raise InputError(
             "The scan's axes are not at right angles to each other (a tilted gantry, a sheared transform).",
             "Resample it with Resample Scalar/Vector/DWI Volume, then try again.",
@@ -106,11 +105,8 @@ def _moves_only(transform: Any) -> bool:
         return False
     matrix = vtk.vtkMatrix4x4()
     transform.GetMatrixTransformToWorld(matrix)
-    return _keeps_lengths(slicer.util.arrayFromVTKMatrix(matrix)[:3, :3])
-
-
-def _keeps_lengths(matrix: np.ndarray) -> bool:
-    return bool(np.allclose(matrix.T @ matrix, np.eye(3), atol=SKEW))
+    turn = slicer.util.arrayFromVTKMatrix(matrix)[:3, :3]
+    return bool(np.allclose(turn.T @ turn, np.eye(3), atol=STRETCH))
 
 
 def _voxels(node: Any) -> np.ndarray:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from SpineLib.tasks.scan_vertebrae import CoarseSpine
 
 LEAST_CONFIDENCE = 0.6
-LEAST_ALONE = 0.75
-"""Of the only vertebra of a scan, for which no neighbor speaks."""
+LEAST_ALONE, LEAST_ALONE_MM3 = 0.75, 4000.0
+"""Of the only vertebra of a scan, for which no neighbor speaks: a fifth of one of the chest."""
 UNSEEN_WEIGHT = 0.15
 """Of a vertebra that only the fine network sees, beside 1 and more for those the localizer sees as well."""
 LEAST_SEEN, WELL_SEEN = 0.05, 0.5
@@ -82,9 +82,11 @@ def _body_share(instance: "Instance", voxels: "VertebraVoxels") -> float:
     return float((voxels.parts[tuple(instance.where.T)] == PARTS.index("body")).mean())
 
 
-def is_doubtful_loner(row: "list[Instance]") -> bool:
-    """Whether the row is one vertebra that the network is not sure of."""
-    return len(row) == 1 and row[0].confidence < LEAST_ALONE
+def is_doubtful_loner(row: "list[Instance]", spacing_mm: float) -> bool:
+    """Whether the row is one vertebra that the network is not sure of, or small as a chip of other bone."""
+    if len(row) != 1:
+        return False
+    return row[0].confidence < LEAST_ALONE or len(row[0].where) * spacing_mm**3 < LEAST_ALONE_MM3
 
 
 def without_dwarfs(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from SpineLib.core.box import corners
 from SpineLib.core.progress import Progress, part_of, silent
 from SpineLib.core.result import Measurement, SpineResult, Structure, Vertebra
 from SpineLib.core.volume import Volume
@@ -32,6 +33,8 @@ LOCALIZER = "ct_localizer"
 WAYS = ("RL", "AP", "SI")
 """Of RAS mm, with the letter of the opposite way."""
 NOTHING_FOUND = "No spine was found in this scan, so the result is empty."
+LOW_MM = 100.0
+"""A scan lower than this may hold a single whole vertebra, which no neighbor tells apart from other bone."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ def result_of(
 ) -> SpineResult:
     """The result of what was found and measured."""
     shape = volume.voxels.shape
+    low = () if found.vertebrae else told_of_height(volume)
     return SpineResult(
         task=task,
         shape=(shape[0], shape[1], shape[2]),
@@ -107,9 +111,18 @@ def result_of(
         vertebrae=found.vertebrae,
         measurements=measurements,
         # Every model tells by itself that the GPU failed.
-        warnings=tuple(dict.fromkeys(found.warnings)),
+        warnings=(*dict.fromkeys(found.warnings), *low),
         provenance=provenance(found.model, options, volume, watch.seconds, found.helpers),
     )
+
+
+def told_of_height(volume: Volume) -> tuple[str, ...]:
+    """A hint where an empty result may come from a scan that shows too little."""
+    ends = corners(np.zeros(3), np.array(volume.voxels.shape) - 1.0)
+    height = float(np.ptp(ends @ volume.affine[2, :3]))
+    if height >= LOW_MM:
+        return ()
+    return (f"The scan is only {height:.0f} mm high; a vertebra is known by its neighbors, so give a scan of several.",)
 
 
 def told_of(vertebrae: tuple[Vertebra, ...], left_out: Sequence[np.ndarray] = ()) -> tuple[str, ...]:

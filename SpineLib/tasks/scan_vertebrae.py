@@ -134,7 +134,7 @@ def segment(scan: ScanImage, coarse: CoarseSpine, model: ScanModel, progress: Pr
         found, others = credible_vertebrae(voxels, grid, coarse, is_cut)
     names = _names(found, voxels, grid, coarse, is_cut)
     found, names = without_dwarfs(found, names, is_cut, grid.spacing_mm)
-    if is_doubtful_loner(found):
+    if is_doubtful_loner(found, grid.spacing_mm):
         return FineSpine(grid, voxels, [], [])
     left_out = tuple(center_mm(each, grid) for each in others)
     between = _look_between(scan, grid, found, model, second) if found else None

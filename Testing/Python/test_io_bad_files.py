@@ -17,6 +17,7 @@ from SpineLib.core.errors import InputError
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import SpineResult, Structure
 from SpineLib.io import read, write_segmentation
+from SpineLib.tasks.ct_check import usable_scan
 
 SUFFIXES = ["png", "jpg", "tif", "dcm", "nii", "nii.gz", "nrrd", "mha"]
 
@@ -160,6 +161,60 @@ def test_an_absurdly_large_volume_is_refused_before_it_is_loaded(tmp_path, capfd
         "ElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
     )
     assert f"more than the {limit} million allowed" in _refusal(path, capfd)
+
+
+@pytest.mark.parametrize("name", ["scan.nii", "scan.nii.gz", "scan.nrrd", "scan.mha"])
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_voxels_that_are_not_numbers_are_told_whatever_the_format(tmp_path, capfd, name, value):
+    """ITK makes zeros of those in a NIfTI file, which are water in Hounsfield units."""
+    voxels = np.zeros((20, 20, 20), np.float32)
+    voxels[15, 10, 10] = value
+    image = sitk.GetImageFromArray(voxels)
+    image.SetSpacing((2.0, 2.0, 2.0))
+    sitk.WriteImage(image, tmp_path / name)
+    if ".nii" in name:
+        assert "not numbers" in _refusal(tmp_path / name, capfd)
+    else:
+        with pytest.raises(InputError, match="not numbers"):
+            usable_scan(read(tmp_path / name))
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float32])
+def test_a_compressed_nifti_with_a_flipped_bit_is_refused(tmp_path, capfd, kind):
+    noise = np.random.default_rng(0).integers(0, 999, (24, 24, 24)).astype(kind)
+    sitk.WriteImage(sitk.GetImageFromArray(noise), tmp_path / "scan.nii.gz")
+    content = bytearray((tmp_path / "scan.nii.gz").read_bytes())
+    content[len(content) // 2] ^= 4
+    (tmp_path / "scan.nii.gz").write_bytes(content)
+    assert "damaged" in _refusal(tmp_path / "scan.nii.gz", capfd)
+
+
+def test_the_second_version_of_nifti_is_named(tmp_path, capfd):
+    nibabel = pytest.importorskip("nibabel")
+    nibabel.save(nibabel.Nifti2Image(np.zeros((9, 9, 9), np.int16), np.eye(4)), tmp_path / "scan.nii")
+    assert "NIfTI-2" in _refusal(tmp_path / "scan.nii", capfd)
+
+
+def test_a_nifti_of_the_other_byte_order_is_looked_through_as_well(tmp_path, capfd):
+    nibabel = pytest.importorskip("nibabel")
+    for name, value in (("good", 1.0), ("bad", np.nan)):
+        header = nibabel.Nifti1Header(endianness=">")
+        image = nibabel.Nifti1Image(np.full((8, 8, 8), value, np.float32), np.eye(4), header)
+        nibabel.save(image, tmp_path / f"{name}.nii")
+    assert read(tmp_path / "good.nii").voxels.min() == 1.0
+    assert "not numbers" in _refusal(tmp_path / "bad.nii", capfd)
+
+
+@pytest.mark.parametrize(("channels", "name"), [(3, "scan.nii.gz"), (2, "scan.nrrd"), (4, "scan.nrrd")])
+def test_a_scan_of_several_values_per_voxel_is_refused(tmp_path, capfd, channels, name):
+    colors = np.zeros((9, 9, 9, channels), np.uint8)
+    sitk.WriteImage(sitk.GetImageFromArray(colors, isVector=True), tmp_path / name)
+    assert f"{channels} values per voxel" in _refusal(tmp_path / name, capfd)
+
+
+def test_complex_numbers_are_refused(tmp_path, capfd):
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((9, 9, 9), np.complex64)), tmp_path / "scan.nii.gz")
+    assert "complex" in _refusal(tmp_path / "scan.nii.gz", capfd)
 
 
 def test_a_segmentation_is_refused_as_an_image(tmp_path, capfd):

@@ -90,6 +90,13 @@ def test_the_console_refuses_films_and_nothing(panel: Any) -> None:
         panel.logic.segmentFractures(None)
 
 
+def test_the_console_refuses_nodes_of_another_kind(panel: Any) -> None:
+    scan, vertebrae = add_scan(), add_vertebrae()
+    for given, told in (((vertebrae,), "no volume node"), ((scan, scan), "no segmentation"), (("CT",), "'CT' is no")):
+        with pytest.raises(InputError, match=told):
+            panel.logic.segmentFractures(*given)
+
+
 def test_device_is_kept_in_the_scene_and_passed_on(panel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     add_scan()
     panel.enter()
@@ -205,6 +212,13 @@ def test_editing_a_segment_leaves_those_it_overlaps(filled: Any) -> None:
     assert editor.mrmlSegmentEditorNode().GetOverwriteMode() == slicer.vtkMRMLSegmentEditorNode.OverwriteNone
 
 
+def test_a_file_without_an_ending_gets_its_own(filled: Any, qt_host: Any, tmp_path: Path) -> None:
+    for button in (filled.ui.csvButton, filled.ui.reportButton):
+        qt_host.user.will_answer(str(tmp_path / "CT 2.5"))
+        button.click()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["CT 2.5.csv", "CT 2.5.html"]
+
+
 def test_a_file_dialog_that_was_closed_writes_nothing(filled: Any, qt_host: Any, tmp_path: Path) -> None:
     qt_host.user.will_answer("")
     filled.ui.csvButton.click()
@@ -214,7 +228,8 @@ def test_a_file_dialog_that_was_closed_writes_nothing(filled: Any, qt_host: Any,
 def test_a_place_that_cannot_be_written_is_told_once(filled: Any, qt_host: Any, tmp_path: Path) -> None:
     import qt
 
-    qt_host.user.will_answer(str(tmp_path), qt.QMessageBox.Ok)
+    (tmp_path / "table.csv").mkdir()
+    qt_host.user.will_answer(str(tmp_path / "table.csv"), qt.QMessageBox.Ok)
     filled.ui.csvButton.click()
     assert [dialog.kind for dialog in qt_host.user.seen] == ["file", "critical"]
     assert "is a folder" in filled.ui.statusLabel.text
@@ -232,6 +247,29 @@ def test_another_scan_does_not_overwrite_the_first_ones_result(filled: Any) -> N
     filled.ui.outputSelector.setCurrentNode(result)
     filled.ui.inputSelector.setCurrentNode(first)
     assert filled.parameters.outputSegmentation is result
+
+
+def test_another_result_in_its_place_empties_the_table(filled: Any) -> None:
+    from SpineLib.scene.show import show_result
+
+    assert filled.ui.resultTable.rowCount > 0
+    show_result(true_result(), filled.parameters.inputVolume, filled.resultNode)
+    assert filled.ui.resultTable.rowCount == 0 and not filled.ui.csvButton.enabled
+
+
+@pytest.mark.parametrize("in_a_batch", [False, True])
+def test_marks_and_numbers_of_a_deleted_result_go_with_it(
+    filled: Any, scene: Any, in_a_batch: bool, qt_host: Any
+) -> None:
+    assert scene.GetNumberOfNodesByClass("vtkMRMLMarkupsNode") > 1
+    if in_a_batch:
+        scene.StartState(scene.BatchProcessState)
+    scene.RemoveNode(filled.resultNode)
+    qt_host.app.processEvents()
+    if in_a_batch:
+        scene.EndState(scene.BatchProcessState)
+    qt_host.wait_until(lambda: scene.GetNumberOfNodesByClass("vtkMRMLMarkupsNode") == 0, 10)
+    assert filled.ui.resultTable.rowCount == 0 and not filled.ui.csvButton.enabled
 
 
 def test_closing_the_scene_empties_the_table(filled: Any, scene: Any) -> None:

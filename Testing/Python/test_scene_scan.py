@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scan_fixtures import BROKEN, add_scan, synthetic_case, true_result
+from scan_fixtures import BROKEN, UNSURE_OF, add_scan, synthetic_case, true_result
 from scene_fixtures import ORIENTATIONS, rotation
 
 from SpineLib import io
@@ -44,9 +44,18 @@ def under_transform(node: Any, matrix: np.ndarray) -> Any:
 
 
 def lines(node: Any) -> list[Any]:
-    from SpineLib.scene.endplate_lines import lines_of
+    from SpineLib.scene.vertebra_marks import marks_of
 
-    return lines_of(node)
+    return [mark for mark in marks_of(node) if mark.IsA("vtkMRMLMarkupsCurveNode")]
+
+
+def names(node: Any) -> dict[str, np.ndarray]:
+    """What is written in the scene beside a segmentation, and where, RAS mm."""
+    from SpineLib.scene.vertebra_marks import marks_of
+
+    (points,) = (mark for mark in marks_of(node) if mark.IsA("vtkMRMLMarkupsFiducialNode"))
+    each = range(points.GetNumberOfControlPoints())
+    return {points.GetNthControlPointLabel(n): np.array(points.GetNthControlPointPositionWorld(n)) for n in each}
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -90,8 +99,10 @@ def test_a_scan_may_be_moved_and_turned_but_not_stretched_or_bent(volume_of: Any
 def test_a_tilted_gantry_is_told(volume_of: Any) -> None:
     import slicer
 
-    sheared = SPACED.copy()
-    sheared[1, 2] = 0.5
+    slightly, sheared = SPACED.copy(), SPACED.copy()
+    # What the shell reads from DICOM files: 0.4 degrees.
+    slightly[1, 2], sheared[1, 2] = 0.014, 0.5
+    assert volume_of(slicer.util.addVolumeFromArray(np.zeros((4, 5, 6), np.int16), slightly)).affine[1, 2] == 0.014
     with pytest.raises(InputError, match="right angles"):
         volume_of(slicer.util.addVolumeFromArray(np.zeros((4, 5, 6), np.int16), sheared))
 
@@ -182,7 +193,7 @@ def test_endplates_are_lines_through_the_measured_points_in_one_folder(shown: tu
     assert line.GetLocked()
     hierarchy = scene.GetSubjectHierarchyNode()
     parents = {hierarchy.GetItemParent(hierarchy.GetItemByDataNode(each)) for each in drawn.values()}
-    assert [hierarchy.GetItemName(each) for each in parents] == ["CT spine endplates"]
+    assert [hierarchy.GetItemName(each) for each in parents] == ["CT spine marks"]
 
 
 def test_a_further_result_replaces_lines_and_folder(shown: tuple[Any, Any], scene: Any) -> None:
@@ -197,8 +208,31 @@ def test_a_further_result_replaces_lines_and_folder(shown: tuple[Any, Any], scen
 
     items = vtk.vtkIdList()
     hierarchy.GetItemChildren(hierarchy.GetSceneItemID(), items, True)
-    names = [hierarchy.GetItemName(items.GetId(index)) for index in range(items.GetNumberOfIds())]
-    assert names.count("CT spine endplates") == 1
+    folders = [hierarchy.GetItemName(items.GetId(index)) for index in range(items.GetNumberOfIds())]
+    assert folders.count("CT spine marks") == 1
+    assert len(names(shown[1])) == len(true_result().vertebrae)
+
+
+def test_every_vertebra_has_its_name_at_its_center(shown: tuple[Any, Any]) -> None:
+    written = names(shown[1])
+    assert f"{UNSURE_OF} (T11?)" in written
+    for vertebra in true_result().vertebrae:
+        told = next(place for name, place in written.items() if name.split()[0] == vertebra.level)
+        np.testing.assert_allclose(told, shown[1].GetSegmentCenterRAS(vertebra.level), atol=25.0)
+        body = vertebra.body.to_array()
+        index = np.linalg.inv(true_result().affine) @ [*told, 1.0]
+        assert body[tuple(np.rint(index[:3]).astype(int))], vertebra.level
+
+
+def test_names_can_be_read_in_3d_through_the_bone(shown: tuple[Any, Any], three_d_view: Any) -> None:
+    from SpineLib.scene.vertebra_marks import marks_of
+
+    three_d_view.fit()
+    written = three_d_view.picture()
+    for mark in marks_of(shown[1]):
+        mark.GetDisplayNode().SetVisibility(mark.IsA("vtkMRMLMarkupsCurveNode"))
+    changed = (written.astype(int) - three_d_view.picture()).max(axis=2) > 40
+    assert changed.sum() > 20 * len(true_result().vertebrae)
 
 
 def test_segments_and_lines_follow_the_scans_transform(scene: Any) -> None:
@@ -212,6 +246,8 @@ def test_segments_and_lines_follow_the_scans_transform(scene: Any) -> None:
     node = show_result(true_result(), volume)
     assert node.GetParentTransformNode() is transform
     assert all(line.GetParentTransformNode() is transform for line in lines(node))
+    here = next(each for each in true_result().vertebrae if each.level == BROKEN).landmarks["center"]
+    np.testing.assert_allclose(names(node)[BROKEN], matrix[:3, :3] @ here + matrix[:3, 3], atol=1e-6)
     point = np.array([1.0, 2.0, 3.0])
     np.testing.assert_allclose(to_world(node, point), matrix[:3, :3] @ point + matrix[:3, 3], atol=1e-9)
 

@@ -11,6 +11,7 @@ from scene_fixtures import ORIENTATIONS, add_film
 from SpineLib.core.errors import InputError
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import SpineResult, Structure, Vertebra
+from SpineLib.io import write_segmentation
 
 pytest_plugins = ["scene_fixtures"]
 SHAPE = (20, 30, 1)
@@ -137,6 +138,26 @@ def test_hand_made_segments_stay_and_earlier_results_go(show: Any) -> None:
     node.GetSegmentation().AddEmptySegment("Mine", "Mine")
     show(levels_result(), volume, node)
     assert sorted(node.GetSegmentation().GetSegmentIDs()) == ["L1", "L2", "Mine"]
+
+
+def test_a_hand_made_segment_of_a_vertebras_name_stays_and_the_vertebra_comes_beside_it(show: Any) -> None:
+    volume = add_film(PICTURE)
+    node = show(spine_result(), volume)
+    node.GetSegmentation().AddEmptySegment("L1", "L1")
+    for _ in range(2):
+        show(levels_result(), volume, node)
+        assert sorted(node.GetSegmentation().GetSegmentIDs()) == ["L1", "L1-2", "L2"]
+        np.testing.assert_array_equal(mask_in(node, "L1-2", volume), L1)
+
+
+def test_a_result_that_was_loaded_from_a_file_is_replaced(show: Any, scene: Any, tmp_path: Path) -> None:
+    write_segmentation(levels_result(), tmp_path / "film.seg.nrrd")
+    storage = scene.AddNewNodeByClass("vtkMRMLSegmentationStorageNode")
+    storage.SetFileName(str(tmp_path / "film.seg.nrrd"))
+    node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    assert storage.ReadData(node)
+    show(spine_result(), add_film(PICTURE), node)
+    assert list(node.GetSegmentation().GetSegmentIDs()) == ["Spine"]
 
 
 def test_a_color_chosen_by_the_user_survives_an_update(show: Any) -> None:

@@ -199,8 +199,9 @@ def test_pieces_of_spine_belong_together_over_two_missed_vertebrae() -> None:
 
 def test_a_doubtful_vertebra_needs_a_neighbor() -> None:
     sure, doubtful = vertebra(80, 900), vertebra(40, 900, 0.65)
-    assert is_doubtful_loner([doubtful]) and not is_doubtful_loner([sure])
-    assert not is_doubtful_loner([sure, doubtful]) and not is_doubtful_loner([])
+    assert is_doubtful_loner([doubtful], 2.0) and not is_doubtful_loner([sure], 2.0)
+    assert is_doubtful_loner([sure], 1.5), "a chip of 3 cm3"
+    assert not is_doubtful_loner([sure, doubtful], 2.0) and not is_doubtful_loner([], 2.0)
 
 
 def test_a_lone_vertebra_is_kept() -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CT tasks with the shipped models, from volume to result, on synthetic scans that they have not learned from."""
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -167,9 +168,36 @@ def test_a_water_phantom_has_no_spine() -> None:
     voxels = np.full((100, 100, 60), -1000, np.int16)
     voxels[(i - 50) ** 2 + (j - 50) ** 2 < 1600] = 0
     voxels += np.random.default_rng(0).normal(0, 10, voxels.shape).astype(np.int16)
-    result = tasks.run("ct", Volume(voxels, np.diag([-2.5, -2.5, 2.5, 1.0]), "ct"))
-    assert result.is_empty
-    assert NOTHING_FOUND in result.warnings
+    affine = np.diag([-2.5, -2.5, 2.5, 1.0])
+    result = tasks.run("ct", Volume(voxels, affine, "ct"))
+    assert result.is_empty and result.warnings == (NOTHING_FOUND,)
+    low = tasks.run("ct", Volume(voxels[:, :, :24], affine, "ct"))
+    assert low.is_empty and "only 58 mm high" in low.warnings[-1]
+
+
+def knee(i: np.ndarray, j: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Two shafts that widen to condyles, with a wall of hard bone; mm from the middle."""
+    across, along = np.hypot(i, j), np.abs(k)
+    width = 18 + 22 * np.exp(-((along - 18) ** 2) / 400)
+    bone = (across < width) & (along > 4)
+    hu = np.where(across < 65, 50.0, -1000.0) + 0 * along
+    hu[bone] = 250
+    hu[bone & (across > width - 3)] = 900
+    return hu
+
+
+def head(i: np.ndarray, j: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Brain in a shell of bone under skin; mm from the middle."""
+    out = np.sqrt((i / 70) ** 2 + (j / 90) ** 2 + (k / 85) ** 2)
+    return np.select([out < 0.92, out < 1, out < 1.08], [35.0, 1000.0, 50.0], -1000.0)
+
+
+@pytest.mark.parametrize("body_part", [knee, head])
+def test_a_body_part_without_a_spine_has_no_vertebra(body_part: Callable[..., np.ndarray]) -> None:
+    """One condyle of this knee was once taken for an atlas."""
+    hu = body_part(*(step * 1.5 for step in np.ogrid[-70:70, -70:70, -70:70]))
+    hu += np.random.default_rng(0).normal(0, 15, hu.shape)
+    assert tasks.run("ct", Volume(hu.astype(np.int16), np.diag([-1.5, -1.5, 1.5, 1.0]), "ct")).is_empty
 
 
 def test_a_film_is_refused() -> None:

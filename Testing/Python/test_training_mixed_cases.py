@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which synthetic cases a training run on scans learns from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,12 @@ import pytest
 from training_fixtures import tiny_config
 
 from SpineLib.core.errors import InputError
+from SpineLib.training.scan import texts
 from SpineLib.training.scan.config import SyntheticSet, read_scan_config
 from SpineLib.training.scan.texts import bundle_metadata
 
+CT_FRACTURE = Path(texts.__file__).parents[2] / "models" / "bundles" / "ct_fracture"
+CONFIGS = Path(texts.__file__).parents[1] / "configs"
 LEVELS = ("T10", "T11", "T12", "L1", "L2", "L3", "L4", "L5")
 
 
@@ -52,5 +56,20 @@ def test_real_curves_reach_the_cases_and_their_place_stays_out_of_the_bundle(tmp
     assert config.synthetic.case_options(3).curves == str(curves)
     told = bundle_metadata(config, 0, {"step": 1.0})
     assert told["training_data"]["synthetic"]["options"]["curves"] == "curves.npz"
+    assert (told["license"], told["license_note"]) == ("That of its sources", "Learned from curves.npz.")
+    some = replace(config.synthetic, options={}, mixed=({"share": 0.5, "curves": str(curves)},))
+    told = bundle_metadata(replace(config, synthetic=some, start=str(CT_FRACTURE)), 0, {"step": 1.0})
+    assert told["license_note"] == "Learned from curves.npz, the weights of ct_fracture (CC-BY-SA-4.0)."
+    assert str(tmp_path) not in str(told)
     with pytest.raises(InputError):
         read_scan_config(tiny_config(tmp_path, 1), shapes=tmp_path / "missing.npz")
+
+
+@pytest.mark.parametrize("name", ["ct_fracture", "ct_spine", "ct_localizer"])
+def test_weights_trained_anew_claim_no_history_that_is_not_theirs(name: str) -> None:
+    """A shipped configuration with other data must not bring the shipped weights' license and story along."""
+    config = read_scan_config(CONFIGS / f"{name}.json")
+    told = bundle_metadata(config, 37, {"step": 1.0})
+    assert told["license_note"] == f"Learned from {config.dataset}, the weights of {name} (CC-BY-SA-4.0)."
+    assert not {"training_note", "calibration", "borders"} & set(told)
+    assert bundle_metadata(replace(config, start=""), 0, {"step": 1.0})["license"] == "Apache-2.0"

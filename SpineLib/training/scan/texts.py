@@ -7,9 +7,13 @@ from typing import Any
 
 from SpineLib import __version__
 from SpineLib.core.result import DISCLAIMER
+from SpineLib.models.bundle import read_metadata
+from SpineLib.models.loader import folder_of
 from SpineLib.networks.ct_channels import FRACTURE_CLASSES, LEVELS, PARTS, REGIONS
 from SpineLib.training.scan.config import REAL_SPINES, ScanConfig, SyntheticSet
 from SpineLib.training.scan.targets import TARGETS
+
+KEPT = "healthy_kept: share of the patches without a fracture in which not one voxel is marked."
 
 CHANNELS = {
     "levels": {"0": "spine", **{str(place): level for place, level in enumerate(LEVELS, 1)}},
@@ -23,7 +27,8 @@ CHANNELS = {
 
 
 def bundle_metadata(config: ScanConfig, real: int, last: dict[str, float]) -> dict[str, Any]:
-    """The bundle's `metadata.json`; the configuration's own `metadata` comes on top."""
+    """The bundle's `metadata.json`; the configuration's own `metadata` comes on top, so it says nothing that is true of
+    one training only."""
     scores = {
         name: round(value, 4)
         for name, value in last.items()
@@ -45,7 +50,7 @@ def bundle_metadata(config: ScanConfig, real: int, last: dict[str, float]) -> di
         },
         "input": {"spacing_mm": config.spacing_mm, "patch": list(config.patch)},
         "channels": CHANNELS[config.target],
-        "license": "Apache-2.0",
+        **_license(config, real),
         "intended_use": f"Research on CT of the spine. {DISCLAIMER}",
         "training_data": {
             "synthetic": _told(config.synthetic),
@@ -62,12 +67,25 @@ def bundle_metadata(config: ScanConfig, real: int, last: dict[str, float]) -> di
     }
 
 
+def _license(config: ScanConfig, real: int) -> dict[str, str]:
+    """Of weights that learned from the product's own images alone, ours; what others gave keeps the license it has."""
+    cases = [config.synthetic.options, *config.synthetic.mixed]
+    files = [each[name] for each in cases for name in REAL_SPINES if each.get(name)]
+    others = [config.dataset] if real else []
+    others += dict.fromkeys(Path(file).name for file in files)
+    if config.start:
+        begun = read_metadata(folder_of(config.start))
+        others.append(f"the weights of {begun['id']} ({begun['license']})")
+    if not others:
+        return {"license": "Apache-2.0"}
+    return {"license": "That of its sources", "license_note": f"Learned from {', '.join(others)}."}
+
+
 def _told(synthetic: SyntheticSet) -> dict[str, Any]:
     """What the bundle says of the synthetic cases: of files their names, where they lay is nobody's business."""
     told = asdict(synthetic)
-    told["options"] = {
-        name: Path(value).name if name in REAL_SPINES else value for name, value in told["options"].items()
-    }
+    for options in (told["options"], *told["mixed"]):
+        options.update({name: Path(options[name]).name for name in REAL_SPINES if options.get(name)})
     return told
 
 
@@ -84,5 +102,6 @@ def model_card(metadata: dict[str, Any]) -> str:
         f"Validation: {metadata['validation']['data']}, at {metadata['validation']['resolution']}. Scores on synthetic "
         "scans say little about real ones.",
         "\n".join(["| score | mean |", "|---|---|", *rows]),
+        KEPT if "healthy_kept" in metadata["validation"]["metrics"] else "",
     ]
-    return "\n\n".join(paragraphs) + "\n"
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
