@@ -13,6 +13,7 @@ from PIL import Image
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCREENSHOTS = Path(__file__).resolve().parent / "Screenshots"
 FILM_PANEL_PX, FRACTURE_PANEL_PX = (460, 760), (600, 900)
+NAMES_PX = (240, 430)
 LONGEST_WAIT_S = 600
 sys.path.insert(0, str(REPOSITORY / "Testing" / "Host"))
 
@@ -53,6 +54,10 @@ def fracture_picture(host) -> None:
     views.three_d_view.node.SetUseDepthPeeling(True)
     views.three_d_view.node.SetBoxVisible(False)
     views.three_d_view.fit(slicer.vtkMRMLCameraNode.Right)
+    names = picture_of(views.three_d_view)
+    names.thumbnail((NAMES_PX[1] * 4, NAMES_PX[1]))
+    left = (names.width - NAMES_PX[0]) // 2
+    names.crop((left, 0, left + NAMES_PX[0], NAMES_PX[1])).save(SCREENSHOTS / "names-in-3d.webp", quality=55, method=6)
     side_by_side(
         panel_picture(panel, FRACTURE_PANEL_PX, host),
         picture_of(views.three_d_view),

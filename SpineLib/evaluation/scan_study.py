@@ -13,6 +13,8 @@ from SpineLib.core.anatomy import VERTEBRAE
 from SpineLib.core.result import SpineResult, Vertebra
 from SpineLib.evaluation.intervals import bootstrap, bootstrap_mean
 from SpineLib.evaluation.overlap import dice
+from SpineLib.measurement.padding import Padding
+from SpineLib.measurement.scan_end import gaps_mm
 
 NEAR_MM = 20.0
 """A vertebra is identified when the nearest center found has its name and lies within this distance (VerSe)."""
@@ -23,7 +25,8 @@ METRICS = ("dice", "body_dice", "identified", "fracture_dice")
 @dataclass(frozen=True)
 class VertebraScore:
     """One true vertebra. dice: with the vertebra found that overlaps it most, whatever its name; nan for what the truth
-    does not tell. complete: not cut by the scan's border. fractured, probability, grade, found_grade: of fractures."""
+    does not tell. complete: not cut by the end of what was scanned. fractured, probability, grade, found_grade: of
+    fractures."""
 
     case: str
     level: str
@@ -47,11 +50,13 @@ def score_scan(
     fractured: np.ndarray | None = None,
     grades: dict[int, int] | None = None,
     least_voxels: int = 50,
+    padding: Padding | None = None,
 ) -> tuple[list[VertebraScore], int]:
     """A score for each true vertebra, and how many vertebrae were found where none is or one has been found already.
 
     labels, parts, fractured: `(I, J, K)` like the result's image, codes as in `synthesis.ct.case.SyntheticCT`. grades:
-    code -> Genant grade of the fractured vertebrae; None where fractures are not told.
+    code -> Genant grade of the fractured vertebrae; None where fractures are not told. padding: of the scan (see
+    `measurement.padding`), at which it ends as well.
     """
     found = [(each, each.mask.to_array()) for each in result.vertebrae]
     centers = [_center(mask, result.affine) for _, mask in found]
@@ -71,7 +76,7 @@ def score_scan(
                 case=case,
                 level=NAMES[code],
                 found_level=vertebra.level if vertebra else "",
-                complete=not _is_cut(there),
+                complete=not _is_cut(there, result.affine, padding),
                 dice=dice(found[best][1], there) if best is not None else 0.0,
                 body_dice=_body_dice(vertebra, there, parts),
                 identified=_identified(NAMES[code], _center(there, result.affine), result.vertebrae, centers),
@@ -156,9 +161,10 @@ def _identified(level: str, center: np.ndarray, found: Sequence[Vertebra], cente
     return float(found[nearest].level == level and distances[nearest] <= NEAR_MM)
 
 
-def _is_cut(mask: np.ndarray) -> bool:
-    """Whether the vertebra touches the border of the scan."""
-    return any(mask.take(edge, axis=axis).any() for axis in range(3) for edge in (0, -1))
+def _is_cut(mask: np.ndarray, affine: np.ndarray, padding: Padding | None) -> bool:
+    """Whether the vertebra comes within a voxel of where the scan ends: what is drawn there may be a sliver of it."""
+    step_mm = float(np.linalg.norm(affine[:3, :3], axis=0).min())
+    return bool(gaps_mm(np.argwhere(mask), mask.shape, affine, step_mm, padding).min() < 1.01 * step_mm)
 
 
 def _body_dice(vertebra: Vertebra | None, there: np.ndarray, parts: np.ndarray | None) -> float:

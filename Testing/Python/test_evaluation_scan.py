@@ -10,6 +10,7 @@ from SpineLib.core.mask import Mask
 from SpineLib.core.result import Fracture, SpineResult, Vertebra
 from SpineLib.evaluation.calibration import fit
 from SpineLib.evaluation.scan_study import VertebraScore, area_under_curve, score_scan, summary, write_scores
+from SpineLib.measurement.padding import find_padding
 from SpineLib.tasks.fracture_odds import LOSS_WEIGHT
 
 SHAPE = (20, 20, 60)
@@ -50,6 +51,17 @@ def test_a_perfect_result_scores_one() -> None:
     table = summary(scores, extra, 1)
     assert table["auc"] == (1, 1, 1) and table["grade_within_one"][0] == 1 and table["missed"] == 0
     assert table["dice"]["n"] == 2
+
+
+def test_a_sliver_beside_padding_is_no_whole_vertebra() -> None:
+    labels, parts, fractured = truth()
+    voxels = np.random.default_rng(0).normal(0, 20, labels.shape).astype(np.int16)
+    first = np.argwhere(labels == 20)[:, 1].min()
+    for unseen, complete in ((first, False), (first - 2, True)):
+        padded = voxels.copy()
+        padded[:, :unseen] = -2000
+        scores, _ = score_scan("a", perfect(), labels, parts, fractured, {21: 2}, padding=find_padding(padded))
+        assert scores[0].complete == complete
 
 
 def test_a_fracture_beyond_the_scan_counts_as_none() -> None:

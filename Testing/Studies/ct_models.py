@@ -28,6 +28,7 @@ from SpineLib.core.result import SpineResult
 from SpineLib.core.volume import Volume
 from SpineLib.evaluation.calibration import fit
 from SpineLib.evaluation.scan_study import VertebraScore, score_scan, summary, write_scores
+from SpineLib.measurement.padding import find_padding
 from SpineLib.synthesis.ct.case import make_case
 from SpineLib.synthesis.ct.fractures import KINDS
 from SpineLib.synthesis.ct.options import CtOptions
@@ -85,7 +86,8 @@ def study(asked: argparse.Namespace, number: int) -> Outcome:
     seconds = time.monotonic() - start
     grades = {each["label"]: each["genant_grade"] for each in case.truth["vertebrae"] if each["fracture"]}
     told = grades if asked.task == "fracture" else None
-    found, extra = score_scan(f"{number:04d}", result, case.labels, case.parts, case.fractured, told)
+    padding = find_padding(case.voxels)
+    found, extra = score_scan(f"{number:04d}", result, case.labels, case.parts, case.fractured, told, padding=padding)
     whole = [score for score in found if score.complete]
     named = sum(score.identified for score in whole)
     least = min((score.dice for score in whole), default=float("nan"))
