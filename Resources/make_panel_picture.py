@@ -54,13 +54,14 @@ def fracture_picture(host) -> None:
     views.three_d_view.node.SetUseDepthPeeling(True)
     views.three_d_view.node.SetBoxVisible(False)
     views.three_d_view.fit(slicer.vtkMRMLCameraNode.Right)
-    names = picture_of(views.three_d_view)
+    in_3d = picture_of(views.three_d_view)
+    names = in_3d.copy()
     names.thumbnail((NAMES_PX[1] * 4, NAMES_PX[1]))
     left = (names.width - NAMES_PX[0]) // 2
     names.crop((left, 0, left + NAMES_PX[0], NAMES_PX[1])).save(SCREENSHOTS / "names-in-3d.webp", quality=55, method=6)
     side_by_side(
         panel_picture(panel, FRACTURE_PANEL_PX, host),
-        picture_of(views.three_d_view),
+        in_3d,
         picture_of(views.slice_views["Yellow"]),
     ).save(SCREENSHOTS / "fracture-panel.png", optimize=True)
     host.scene.Clear(False)

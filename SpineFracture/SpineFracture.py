@@ -42,14 +42,7 @@ class SpineFracture(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("Spine Fracture")
         parent.categories = ["Segmentation"]
-        parent.dependencies = [
-            "Segmentations",
-            "SegmentEditor",
-            "SubjectHierarchy",
-            "Terminologies",
-            "Volumes",
-            "Markups",
-        ]
+        parent.dependencies = list(dependencies.SLICER_MODULES)
         parent.contributors = ["SpineSegmentation contributors"]
         parent.helpText = _(
             "Names the vertebrae on CT, measures the heights of their bodies, grades their loss after Genant and marks "

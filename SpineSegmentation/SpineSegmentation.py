@@ -32,14 +32,7 @@ class SpineSegmentation(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = _("Spine Segmentation")
         parent.categories = ["Segmentation"]
-        parent.dependencies = [
-            "Segmentations",
-            "SegmentEditor",
-            "SubjectHierarchy",
-            "Terminologies",
-            "Volumes",
-            "Markups",
-        ]
+        parent.dependencies = list(dependencies.SLICER_MODULES)
         parent.contributors = ["SpineSegmentation contributors"]
         parent.helpText = _(
             "Segments the spine on frontal (AP or PA) radiographs and the vertebrae, named one by one, on CT. Load an "

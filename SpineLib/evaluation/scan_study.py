@@ -76,7 +76,7 @@ def score_scan(
                 case=case,
                 level=NAMES[code],
                 found_level=vertebra.level if vertebra else "",
-                complete=not _is_cut(there, result.affine, padding),
+                complete=not is_cut(there, result.affine, padding),
                 dice=dice(found[best][1], there) if best is not None else 0.0,
                 body_dice=_body_dice(vertebra, there, parts),
                 identified=_identified(NAMES[code], _center(there, result.affine), result.vertebrae, centers),
@@ -161,7 +161,7 @@ def _identified(level: str, center: np.ndarray, found: Sequence[Vertebra], cente
     return float(found[nearest].level == level and distances[nearest] <= NEAR_MM)
 
 
-def _is_cut(mask: np.ndarray, affine: np.ndarray, padding: Padding | None) -> bool:
+def is_cut(mask: np.ndarray, affine: np.ndarray, padding: Padding | None) -> bool:
     """Whether the vertebra comes within a voxel of where the scan ends: what is drawn there may be a sliver of it."""
     step_mm = float(np.linalg.norm(affine[:3, :3], axis=0).min())
     return bool(gaps_mm(np.argwhere(mask), mask.shape, affine, step_mm, padding).min() < 1.01 * step_mm)

@@ -170,16 +170,21 @@ def find_fractures(
     windows = plan(wanted, window, OVERLAP)
 
     def look(forward: Forward, attempt: Attempt) -> np.ndarray:
-        found, broken = np.full(voxels_hu.shape, NEVER, np.float16), FRACTURE_CLASSES.index("fractured")
-        others = [place for place in range(len(FRACTURE_CLASSES)) if place != broken]
+        found = np.full(voxels_hu.shape, NEVER, np.float16)
 
         def take(answer: torch.Tensor, seen: torch.Tensor, start: Size) -> None:
             box = box_at(start, answer.shape[1:])
             known = seen & torch.from_numpy(wanted[box]).to(seen.device)
-            log_odds = (answer[broken] - answer[others].logsumexp(0)).clamp_min(NEVER)
-            found[box] = torch.where(known, log_odds, NEVER).cpu().numpy()
+            found[box] = torch.where(known, log_odds_of(answer).clamp_min(NEVER), NEVER).cpu().numpy()
 
         run(voxels_hu, windows, len(FRACTURE_CLASSES), _of_hu(forward), attempt, take, progress)
         return found
 
     return carry_out(network, device, look, progress, changed, windows=True)
+
+
+def log_odds_of(answer: torch.Tensor) -> torch.Tensor:
+    """Log odds of fractured bone, `(I, J, K)`, in a fracture network's answer `(classes, I, J, K)`."""
+    broken = FRACTURE_CLASSES.index("fractured")
+    others = [place for place in range(len(FRACTURE_CLASSES)) if place != broken]
+    return answer[broken] - answer[others].logsumexp(0)

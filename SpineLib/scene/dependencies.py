@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python packages the worker needs and Slicer lacks: what is missing, asking, installing.
+"""What the modules need: parts of Slicer, and the Python packages the worker needs and Slicer lacks: what is missing,
+asking, installing.
 
 PyTorch comes through the PyTorch extension only, which knows the right build for the machine; the small packages come
 through Slicer's own installer, held to the versions of everything installed so that none of it is replaced.
@@ -19,6 +20,8 @@ import slicer
 from SpineLib.core.errors import ResourceError
 
 REQUESTER = "SpineSegmentation"
+SLICER_MODULES = ("Segmentations", "SegmentEditor", "SubjectHierarchy", "Terminologies", "Volumes", "Markups")
+"""Loaded before ours."""
 
 
 class Package(NamedTuple):

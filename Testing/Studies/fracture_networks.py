@@ -20,20 +20,21 @@ import numpy as np
 import torch
 
 from SpineLib.evaluation.intervals import bootstrap, bootstrap_mean
-from SpineLib.evaluation.scan_study import area_under_curve
+from SpineLib.evaluation.scan_study import area_under_curve, is_cut
 from SpineLib.inference.device import select
 from SpineLib.inference.scan_input import network_values
+from SpineLib.inference.scan_networks import log_odds_of
+from SpineLib.measurement.padding import find_padding
 from SpineLib.models.loader import load
-from SpineLib.networks.ct_channels import FRACTURE_CLASSES
 from SpineLib.synthesis.ct.case import make_case
 from SpineLib.synthesis.run import case_seed
 from SpineLib.tasks.fracture_odds import mark_of
 from SpineLib.training.scan.config import read_scan_config
+from SpineLib.training.scan.patches import Patch
 from SpineLib.training.scan.targets import TARGETS
 
 SEED = 9_700_000
 """Far from those of training, validation and the other studies."""
-FRACTURED = FRACTURE_CLASSES.index("fractured")
 MEASURES = ("fracture_dice", "body_dice", "healthy_kept")
 
 
@@ -69,17 +70,15 @@ def judge(name: str, case, network: torch.nn.Module, found: Found) -> None:
     with torch.autocast("cpu", torch.bfloat16, enabled=device.dtype == torch.bfloat16):
         answer = network(image).float()
     found.seconds += time.monotonic() - start
-    patch = argparse.Namespace(labels=case.labels, parts=case.parts, fractured=case.fractured, parts_known=True)
+    patch = Patch(case.voxels, case.labels, case.parts, case.fractured, {}, is_hu=True, parts_known=True)
     (classes,) = TARGETS["fractures"].encode(patch, 0.0)
     found.cases.append(TARGETS["fractures"].scores(answer, classes[None]))
-    others = torch.cat([answer[0, :FRACTURED], answer[0, FRACTURED + 1 :]]).logsumexp(0)
-    odds = (answer[0, FRACTURED] - others).numpy()
+    log_odds, padding = log_odds_of(answer[0]).numpy(), find_padding(case.voxels)
     voxel_mm3 = float(abs(np.linalg.det(case.affine[:3, :3])))
     for each in case.truth["vertebrae"]:
         inside = case.labels == each["label"]
-        is_cut = any(inside.take(edge, axis).any() for axis in range(3) for edge in (0, -1))
-        if inside.any() and not is_cut:
-            found.vertebrae.append((name, mark_of(odds[inside], voxel_mm3), bool(case.fractured[inside].any())))
+        if inside.any() and not is_cut(inside, case.affine, padding):
+            found.vertebrae.append((name, mark_of(log_odds[inside], voxel_mm3), bool(case.fractured[inside].any())))
 
 
 def summary(found: Found) -> dict:
