@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The networks of the CT tasks looking at a scan: what each answer is boiled down to while it is still a slab."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from SpineLib.core.progress import Progress
 from SpineLib.inference.attempts import Attempt, Change, Forward, carry_out
 from SpineLib.inference.device import Device
 from SpineLib.inference.scan_input import network_values
-from SpineLib.inference.windows import Size, plan, run
+from SpineLib.inference.windows import Box, Size, plan, plan_around, run
 from SpineLib.networks.ct_channels import (
     FRACTURE_CLASSES,
     LEVELS,
@@ -107,9 +108,11 @@ def find_vertebrae(
     device: Device,
     progress: Progress,
     changed: Change,
+    vertebrae: Sequence[Box] = (),
 ) -> VertebraVoxels:
-    """The vertebra network's answer `(I, J, K)` near the voxels of `wanted`, bool of the same shape."""
-    windows = plan(wanted, window, OVERLAP)
+    """The vertebra network's answer `(I, J, K)` near the voxels of `wanted`, bool of the same shape. vertebrae: boxes
+    of those that are known, around which windows are laid."""
+    windows = plan_around(vertebrae, wanted, window) if vertebrae else plan(wanted, window, OVERLAP)
 
     def look(forward: Forward, attempt: Attempt) -> VertebraVoxels:
         parts, solid = np.zeros(voxels_hu.shape, np.uint8), np.zeros((2, *voxels_hu.shape), np.uint8)
@@ -158,6 +161,7 @@ def find_fractures(
     network: nn.Module,
     voxels_hu: np.ndarray,
     wanted: np.ndarray,
+    vertebrae: Sequence[Box],
     window: Size,
     device: Device,
     progress: Progress,
@@ -165,9 +169,11 @@ def find_fractures(
 ) -> np.ndarray:
     """Log odds of fractured bone, float16 `(I, J, K)`, at the voxels of `wanted`, bool of the same shape; else `NEVER`.
 
+    vertebrae: their boxes, around which windows are laid. A network has learned on windows around fractures: on 117
+    calibration scans twice as much of broken spinous processes was marked as with windows in a lattice.
     float16 holds log odds finely where probabilities near 1 are all the same to it.
     """
-    windows = plan(wanted, window, OVERLAP)
+    windows = plan_around(vertebrae, wanted, window)
 
     def look(forward: Forward, attempt: Attempt) -> np.ndarray:
         found = np.full(voxels_hu.shape, NEVER, np.float16)

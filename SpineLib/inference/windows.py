@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Windows over the wanted part of a scan, finished slab by slab: bounded memory, cost by the spine's length.
+"""Windows over a part of a scan or around vertebrae, finished slab by slab: bounded memory, cost by the spine's length.
 
 Answers are summed in a buffer as high as one window. What no later window touches is handed on at once and forgotten.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise, product
 
@@ -18,6 +18,7 @@ from SpineLib.inference.attempts import Attempt, Forward, NotFinite
 Slab = Callable[[torch.Tensor, torch.Tensor, tuple[int, int, int]], None]
 """Takes finished logits `(C, i, j, k)`, where any window lay, bool `(i, j, k)`, and the index of their first voxel."""
 Size = tuple[int, int, int]
+Box = tuple[slice, ...]
 EDGE = 5
 """Voxels at a window's edge, of which it sees too little around."""
 SIGMA, LEAST_WEIGHT = 0.125, 1e-3
@@ -65,6 +66,19 @@ def plan(wanted: np.ndarray, window: Size, overlap: float) -> Plan:
     return Plan((size[0], size[1], size[2]), tuple(layers))
 
 
+def plan_around(boxes: Sequence[Box], wanted: np.ndarray, window: Size) -> Plan:
+    """A window with each box in its middle, and around a box that is too large for it as few more as show the rest off
+    their edges; but for those without a voxel of `wanted`, bool `(I, J, K)`."""
+    size = tuple(min(length, extent) for length, extent in zip(window, wanted.shape, strict=True))
+    places: set[tuple[int, ...]] = set()
+    for box in boxes:
+        places.add(tuple(map(_start_amid, box, size, wanted.shape)))
+        places.update(product(*map(_starts_around, box, size, wanted.shape)))
+    kept = sorted((place for place in places if wanted[box_at(place, size)].any()), key=lambda place: place[::-1])
+    layers = [(k, tuple((i, j) for i, j, _ in group)) for k, group in groupby(kept, key=lambda place: place[2])]
+    return Plan((size[0], size[1], size[2]), tuple(layers))
+
+
 def run(
     image: np.ndarray, windows: Plan, channels: int, forward: Forward, attempt: Attempt, done: Slab, progress: Progress
 ) -> None:
@@ -77,25 +91,32 @@ def run(
     (left, front), shape = _extent(windows)
     total = torch.zeros((channels, *shape), device=attempt.stitch)
     weights = torch.zeros(shape, device=attempt.stitch)
-    seen = 0
+    answers = _answers(image, windows, forward, attempt, progress)
     for number, (start, places) in enumerate(windows.layers):
-        for first in range(0, len(places), AT_ONCE):
-            some = places[first : first + AT_ONCE]
-            progress(seen / windows.count, f"Window {seen + 1} of {windows.count}")
-            seen += len(some)
-            parts = [image[box_at((*place, start), windows.size)] for place in some]
-            answers = forward(torch.from_numpy(np.stack(_pair(parts))[:, None])).to(attempt.stitch)
-            if not answers.sum(dtype=torch.float32).isfinite():
-                raise NotFinite()
-            for (i, j), answer in zip(some, answers, strict=False):
-                box = box_at((i - left, j - front, 0), windows.size)
-                total[(slice(None), *box)] += answer * weight
-                weights[box] += weight
+        for i, j in places:
+            box = box_at((i - left, j - front, 0), windows.size)
+            total[(slice(None), *box)] += next(answers) * weight
+            weights[box] += weight
         later = windows.layers[number + 1][0] if number + 1 < len(windows.layers) else start + windows.size[2]
         finished = min(later - start, windows.size[2])
         _hand_on(total, weights, finished, (left, front, start), done)
         _move_down(total, finished)
         _move_down(weights, finished)
+
+
+def _answers(
+    image: np.ndarray, windows: Plan, forward: Forward, attempt: Attempt, progress: Progress
+) -> Iterator[torch.Tensor]:
+    """The answer `(C, i, j, k)` to each window in turn. The last of a layer goes together with the first of the next:
+    where vertebrae have a window each, every layer is one."""
+    places = [(i, j, k) for k, layer in windows.layers for i, j in layer]
+    for first in range(0, len(places), AT_ONCE):
+        progress(first / windows.count, f"Window {first + 1} of {windows.count}")
+        parts = [image[box_at(place, windows.size)] for place in places[first : first + AT_ONCE]]
+        answers = forward(torch.from_numpy(np.stack(_pair(parts))[:, None])).to(attempt.stitch)
+        if not answers.sum(dtype=torch.float32).isfinite():
+            raise NotFinite()
+        yield from answers[: len(parts)]
 
 
 def _extent(windows: Plan) -> tuple[tuple[int, int], Size]:
@@ -133,6 +154,20 @@ def _cells(extent: int, length: int, overlap: float) -> dict[int, slice]:
     starts = [min(number * step, extent - length) for number in range(-(-(extent - length) // step) + 1)]
     borders = [0, *(-(-(low + high + length) // 2) for low, high in pairwise(starts)), extent]
     return {start: slice(*ends) for start, ends in zip(starts, pairwise(borders), strict=True)}
+
+
+def _start_amid(part: slice, length: int, extent: int) -> int:
+    """Where a window begins along an axis that has the part in its middle, or near it where the scan ends."""
+    return min(max((part.start + part.stop - length) // 2, 0), extent - length)
+
+
+def _starts_around(part: slice, length: int, extent: int) -> list[int]:
+    """Where windows begin along an axis that together show the part off their edges, as far as the scan goes."""
+    count = -(-(part.stop - part.start) // max(length - 2 * EDGE, 1))
+    if count <= 1:
+        return [_start_amid(part, length, extent)]
+    starts = np.linspace(part.start - EDGE, part.stop + EDGE - length, count).round().astype(int)
+    return [min(max(int(start), 0), extent - length) for start in starts]
 
 
 def _weight(size: Size) -> torch.Tensor:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from SpineLib.labelling.loose_bone import LEAST_WHOLE_MM3, settled
+
 CENTERS_APART_MM = 9.0
 """Bodies of an adult's neck lie some 15 mm apart, of a small child's some 10 mm."""
 HALF_APART = 0.36
@@ -21,10 +23,6 @@ VOTE_REACH_MM = 14.0
 SMOOTH_MM = 3.0
 LEAST_SHARE = 0.15
 """A peak below this share of the median peak is no vertebra."""
-LEAST_VOLUME_MM3 = 700.0
-"""A third of a small atlas; less is a chip at the scan's border."""
-STRAY_SHARE = 0.03
-"""Pieces apart from the largest one are kept from this share of the vertebra's voxels on."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +58,12 @@ def find_instances(
     if not len(centers):
         return []
     centers = _without_halves(centers, _owners(votes, centers, spacing_mm))
-    owner = _owners(votes, centers, spacing_mm)
-    pieces = [_without_strays(where, np.flatnonzero(owner == number)) for number in range(len(centers))]
+    owner = settled(where, _owners(votes, centers, spacing_mm), shares, len(centers), spacing_mm)
+    pieces = [np.flatnonzero(owner == number) for number in range(len(centers))]
     kept = [
         Instance(center, where[numbers], numbers, float(shares[numbers].mean()))
         for center, numbers in zip(centers, pieces, strict=True)
-        if len(numbers) * spacing_mm**3 >= LEAST_VOLUME_MM3
+        if len(numbers) * spacing_mm**3 >= LEAST_WHOLE_MM3
     ]
     return sorted(kept, key=lambda instance: -instance.center[2])
 
@@ -125,20 +123,3 @@ def _without_halves(centers: np.ndarray, owner: np.ndarray) -> np.ndarray:
         sizes[first] = sizes[pair].sum()
         centers, sizes = np.delete(centers, second, 0), np.delete(sizes, second)
     return centers
-
-
-def _without_strays(where: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Those of a vertebra's voxels, given as numbers of `where`, that belong to no stray piece."""
-    from scipy import ndimage
-
-    if not len(numbers):
-        return numbers
-    own = where[numbers]
-    low = own.min(axis=0)
-    box = np.zeros(own.max(axis=0) - low + 1, bool)
-    box[tuple((own - low).T)] = True
-    pieces, count = ndimage.label(box, np.ones((3, 3, 3)))
-    piece = pieces[tuple((own - low).T)]
-    sizes = np.bincount(piece, minlength=count + 1)
-    kept = (sizes >= max(STRAY_SHARE * len(own), 1))[piece] | (piece == sizes[1:].argmax() + 1)
-    return numbers[kept]

@@ -33,6 +33,8 @@ def trabecular_density(
 ) -> float | None:
     """Mean of `voxels` (I, J, K) in the ellipsoid, with the offset in HU; None where fewer than `LEAST_VOXELS` are far
     enough inside, nan where metal, cement or sclerosis stands in the place of trabecular bone."""
+    if mask.count < LEAST_VOXELS:
+        return None
     indices = np.argwhere(mask.box) + np.array(mask.origin)
     points = indices @ affine[:3, :3].T + affine[:3, 3]
     offsets = (points - frame.center) @ frame.axes

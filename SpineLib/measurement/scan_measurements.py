@@ -139,7 +139,7 @@ def _why_not(vertebra: Vertebra, body: SoftMask | None, affine: np.ndarray, padd
     """Why nothing can be measured on a vertebra of the scan, "" where something can."""
     if vertebra.level in WITHOUT_ENDPLATES:
         return "C1 and C2 have no two endplates."
-    if body is None or vertebra.body is None:
+    if body is None or vertebra.body is None or vertebra.body.is_empty:
         return "The vertebral body is not told apart or not in the image."
     return CUT if is_cut(vertebra.body, affine, padding) else ""
 

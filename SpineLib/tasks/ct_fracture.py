@@ -20,18 +20,20 @@ from SpineLib.tasks.scan_image import ScanImage
 from SpineLib.tasks.scan_measuring import measured
 from SpineLib.tasks.scan_model import ScanModel
 from SpineLib.tasks.stopwatch import Stopwatch
-from SpineLib.tasks.vertebrae_on_grid import near, vertebrae_on_grid, without_padding
+from SpineLib.tasks.vertebrae_on_grid import vertebrae_on_grid, without_padding
 
 if TYPE_CHECKING:
     from SpineLib.inference.scan_grid import ScanGrid
 
 NAME = "fracture"
-MARGIN_MM = 6.0
+MARGIN_MM = 24.0
 """The network sees this much around the vertebrae."""
+FILLED_MM = 12.0
+"""So far around a vertebra tissue stands for what was not scanned."""
 LEAST_FRACTURE_MM3 = 60.0
 """Smaller marks are left out."""
 NOT_CT = "The fracture network knows CT only: do not rely on its marks and probabilities here."
-CUT_MARK = 8.0
+CUT_MARK = 7.0
 """Log odds: no more is believed of a body that the scan cuts, so that its mark alone stays a doubt. Bone that ends so
 looks broken: on both real CTs at hand such pieces are marked."""
 LEAST_PROBABILITY = 0.25
@@ -82,10 +84,10 @@ def mark_fractures(
     from SpineLib.inference.scan_networks import find_fractures
 
     # Bone that ends where the scan does would look broken beside what stands for what was not scanned.
-    grid, masks = vertebrae_on_grid(scan, vertebrae, model.spacing_mm, 2 * MARGIN_MM, within_scan=True)
-    wanted = near(masks, grid.spacing_mm, MARGIN_MM)
-    values = without_padding(scan.on(grid), scan, grid, masks, 2 * MARGIN_MM)
-    found = find_fractures(model.network, values, wanted, model.window, model.device, progress, model.change)
+    grid, masks = vertebrae_on_grid(scan, vertebrae, model.spacing_mm, MARGIN_MM, within_scan=True)
+    values = without_padding(scan.on(grid), scan, grid, masks, FILLED_MM)
+    wanted, boxes = Mask.union(masks).to_array(), [each.window for each in masks if not each.is_empty]
+    found = find_fractures(model.network, values, wanted, boxes, model.window, model.device, progress, model.change)
     method = f"mean log odds of fractured bone, of the {FOCUS_MM3:.0f} mm3 with the highest"
     marked, marks = [], []
     for each, mask in zip(vertebrae, masks, strict=True):
@@ -112,7 +114,7 @@ def _fracture(
 
     grade, kind, loss = read_grade(vertebra.level, measurements)
     if vertebra.unmeasured == CUT:
-        mark = min(mark, CUT_MARK)
+        mark, loss = min(mark, CUT_MARK), 0.0
     probability = odds.probability(mark, loss)
     if probability < LEAST_PROBABILITY or sure.box.sum() * grid.spacing_mm**3 < LEAST_FRACTURE_MM3:
         sure = Mask.empty(grid.shape)

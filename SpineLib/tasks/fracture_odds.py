@@ -47,7 +47,7 @@ class FractureOdds:
         return float(1 / (1 + np.exp(-(self.intercept + self.evidence * mark + lost))))
 
 
-USUAL_ODDS = FractureOdds(evidence=0.44, loss=LOSS_WEIGHT, unknown=1.1, intercept=-3.6)
+USUAL_ODDS = FractureOdds(evidence=0.45, loss=LOSS_WEIGHT, unknown=1.2, intercept=-3.3)
 
 
 def mark_of(log_odds: np.ndarray, voxel_mm3: float) -> float:

@@ -107,9 +107,9 @@ def find_bodies(
     from SpineLib.inference.scan_networks import find_vertebrae
 
     grid, masks = vertebrae_on_grid(scan, vertebrae, model.spacing_mm, MARGIN_MM)
-    wanted = near(masks, grid.spacing_mm, NEAR_MM)
+    wanted, boxes = near(masks, grid.spacing_mm, NEAR_MM), [each.window for each in masks if not each.is_empty]
     parts = find_vertebrae(
-        model.network, scan.on(grid), wanted, grid.spacing_mm, model.window, model.device, progress, model.change
+        model.network, scan.on(grid), wanted, grid.spacing_mm, model.window, model.device, progress, model.change, boxes
     ).parts
     bodies = {}
     for each, mask in zip(vertebrae, masks, strict=True):

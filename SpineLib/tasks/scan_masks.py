@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from SpineLib.measurement.scan_measurements import FineShapes
 
 LEAST_DISC_VOXELS = 30
+LEAST_MM3 = 200.0
+"""Where an oblique scan ends the networks' grid goes on; of a vertebra beyond it hardly a voxel may be the scan's."""
 REACH = 2
 """Voxels beyond a vertebra up to which what looks like bone may be its own."""
 LEAST_AGREED = 0.5
@@ -34,13 +36,14 @@ def vertebrae_on(scan: "Lattice", fine: FineSpine, decide: "Decide | None" = Non
     found: list[Vertebra] = []
     bone, body = fine.fields(0), fine.fields(1)
     owners = _owners(fine)
+    voxel_mm3 = abs(np.linalg.det(scan.affine[:3, :3]))
     for number, (instance, name) in enumerate(zip(fine.instances, fine.names, strict=True), 1):
         own = _territory(instance, number, owners)
         mask = _seen(scan, own, fine.grid, bone, len(instance.where), decide)
         for each in found:
             # A voxel halfway between two is as near to both.
             mask = mask.without(each.mask)
-        if mask.is_empty:
+        if mask.count * voxel_mm3 < LEAST_MM3:
             continue
         center = fine.grid.points(instance.center[None])[0]
         found.append(

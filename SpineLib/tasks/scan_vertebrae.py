@@ -155,9 +155,9 @@ def _look_between(
     between = grid.halfway()
     masks = [Mask.from_indices(each.where, grid.shape) for each in instances]
     wanted = near(masks, grid.spacing_mm, CLOSER_MM)[tuple(slice(size) for size in between.shape)]
-    network, values = model.bundle.network, scan.on(between)
+    network, values, boxes = model.bundle.network, scan.on(between), [each.window for each in masks]
     return find_vertebrae(
-        network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change
+        network, values, wanted, grid.spacing_mm, model.window, model.device, progress, model.change, boxes
     ).solid
 
 

@@ -15,7 +15,7 @@ from SpineLib.inference.attempts import carry_out
 from SpineLib.inference.device import select
 from SpineLib.inference.scan_grid import Field, ScanGrid, grid_around, grid_over, mask_on, resampled
 from SpineLib.inference.scan_networks import MAYBE_SACRUM, decide_sacrum, find_vertebrae
-from SpineLib.inference.windows import plan, run
+from SpineLib.inference.windows import EDGE, plan, plan_around, run
 from SpineLib.io.itk import image_of
 from SpineLib.networks.ct_channels import PARTS, VERTEBRA_CHANNELS
 from SpineLib.tasks.stopwatch import Stopwatch
@@ -220,6 +220,45 @@ def test_the_number_of_windows_grows_with_the_column_and_not_with_the_volume() -
 
 def test_nothing_wanted_needs_no_window() -> None:
     assert plan(np.zeros((20, 20, 20), bool), (8, 8, 8), 0.25).count == 0
+
+
+def test_a_box_lies_in_the_middle_of_a_window_and_a_larger_one_in_several() -> None:
+    small, wide = (slice(40, 60), slice(41, 61), slice(70, 80)), (slice(20, 75), slice(50, 60), slice(30, 40))
+    wanted = np.zeros((100, 100, 120), bool)
+    wanted[small], wanted[20:70, 50:60, 30:40] = True, True
+    assert plan_around([small], wanted, (40, 40, 40)).layers == ((55, ((30, 31),)),)
+    (layer,) = plan_around([wide], wanted, (40, 40, 40)).layers
+    assert layer == (15, ((15, 35), (27, 35), (40, 35)))
+    both = plan_around([small, wide, small], wanted, (40, 40, 40))
+    assert both.count == 4
+    assert [start for start, _ in both.layers] == [15, 55]
+
+
+def test_windows_around_boxes_stay_within_the_scan_and_show_all_of_the_boxes() -> None:
+    rng = np.random.default_rng(4)
+    shape, window = (50, 30, 90), (32, 32, 32)
+    for _ in range(50):
+        low = rng.integers(0, np.array(shape) - 4)
+        high = np.minimum(low + rng.integers(2, 60, 3), shape)
+        shown = np.zeros(shape, bool)
+        windows = plan_around([tuple(map(slice, low, high))], np.ones(shape, bool), window)
+        for k, places in windows.layers:
+            for place in places:
+                start = np.array([*place, k])
+                end = start + windows.size
+                assert (start >= 0).all()
+                assert (end <= shape).all()
+                # An edge is no loss where the scan ends.
+                inner = np.where(start > 0, start + EDGE, 0), np.where(end < shape, end - EDGE, end)
+                shown[tuple(map(slice, *inner))] = True
+        assert shown[tuple(map(slice, low, high))].all()
+    assert plan_around([], np.ones(shape, bool), window).count == 0
+
+
+def test_a_stray_voxel_of_a_vertebra_makes_no_windows_over_nothing() -> None:
+    wanted = np.zeros((200, 200, 200), bool)
+    wanted[:20, :20, :20] = wanted[-1, -1, -1] = True
+    assert plan_around([(slice(0, 200),) * 3], wanted, (64, 64, 64)).count == 2
 
 
 def test_a_volume_smaller_than_the_window_is_one_window() -> None:

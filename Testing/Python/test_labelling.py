@@ -75,6 +75,35 @@ def test_crumbs_and_stray_votes_are_no_vertebrae() -> None:
     assert len(find_instances(whole, all_votes, np.full(len(whole), 0.9), SPACING_MM, SHAPE)) == 3
 
 
+def bone_of_the_middle_one(loose: np.ndarray, vote: "tuple[float, ...] | None", share: float = 0.9) -> int:
+    """How many voxels of loose bone the middle one of three vertebrae gets. vote: None for none near a center."""
+    where, votes, centers = row_of(3)
+    loose_votes = np.tile(centers[1] if vote is None else vote, (len(loose), 1)) + (200.0 if vote is None else 0.0)
+    shares = np.concatenate([np.full(len(where), 0.9), np.full(len(loose), share)])
+    found = find_instances(np.concatenate([where, loose]), np.concatenate([votes, loose_votes]), shares, 1.5, SHAPE)
+    assert len(found) == 3
+    owned = {tuple(voxel) for voxel in found[1].where}
+    return sum(tuple(voxel) in owned for voxel in loose)
+
+
+def test_the_broken_end_of_a_process_belongs_to_its_vertebra_though_it_stands_off() -> None:
+    _, _, centers = row_of(3)
+    end = voxels_of(centers[1] + [0, 20, 0], (2, 2, 2))
+    assert bone_of_the_middle_one(end, tuple(centers[1])) == len(end)
+    assert bone_of_the_middle_one(end, tuple(centers[1]), share=0.6) == 0
+    assert bone_of_the_middle_one(end, None) == 0
+    assert bone_of_the_middle_one(end[:12], tuple(centers[1])) == 0
+
+
+def test_bone_that_touches_one_vertebra_is_of_that_whatever_it_votes_for() -> None:
+    _, _, centers = row_of(3)
+    beside = voxels_of(np.rint(centers[1]) + np.array([0, 12, 0]), (2, 1, 2))
+    for vote in (tuple(centers[0]), None):
+        assert bone_of_the_middle_one(beside, vote) == len(beside)
+    rib = voxels_of(np.rint(centers[1]) + np.array([22, 0, 0]), (9, 2, 2))
+    assert 0 < bone_of_the_middle_one(rib, None) < 0.4 * len(rib)
+
+
 def test_a_vertebra_whose_center_lies_outside_the_scan_is_kept() -> None:
     where = voxels_of(np.array([30, 30, 3]), (12, 10, 3))
     votes = np.tile([30.0, 30.0, -4.0], (len(where), 1))

@@ -144,6 +144,18 @@ def test_metal_and_cement_are_not_taken_for_bone() -> None:
     assert [level for level, each in found.items() if each.is_filled] == ["L1", "L2"]
 
 
+def test_a_body_without_voxels_of_the_scan_is_not_measured() -> None:
+    """It was measured on the network's grid, which shows what hardly reaches into the scan."""
+    vertebrae, affine = stack([(0, 0)] * 3, ["L1", "L2", "L3"])
+    hu = np.full(vertebrae[0].mask.shape, 120.0)
+    shapes = FineShapes({each.level: each for each in vertebrae}, None, affine)
+    gone = replace(vertebrae[2], body=Mask.empty(vertebrae[2].mask.shape))
+    measured, found = measure((*vertebrae[:2], gone), affine, Densities(hu), fine=shapes)
+    assert "not in the image" in found["L3"].reason
+    assert {("L1",), ("L2",)} <= values(measured, "trabecular_density").keys()
+    assert ("L3",) not in values(measured, "trabecular_density")
+
+
 CHEST = ("T5", "T6", "T7", "T8", "T9")
 
 

@@ -58,11 +58,12 @@ def test_unusable_weights_are_told(told: Any) -> None:
         FractureOdds.of(bringing(told))
 
 
-def test_a_body_that_the_scan_cuts_stays_a_doubt_by_its_mark_alone() -> None:
+@pytest.mark.parametrize("level", ["T12", "C5"])
+def test_a_body_that_the_scan_cuts_stays_a_doubt_by_its_mark_alone(level: str) -> None:
     """Its mark is shown all the same."""
     grid = ScanGrid((12, 12, 12), 1.25, np.zeros(3))
     everything = Mask.from_array(np.ones(grid.shape, bool))
-    whole = Vertebra("T12", 1.0, everything, landmarks={}, unmeasured="")
+    whole = Vertebra(level, 1.0, everything, landmarks={}, unmeasured="")
     scan: Any = SimpleNamespace(shape=grid.shape, affine=grid.affine)
     told = [
         _fracture(scan, each, everything, SUREST_MARK, grid, (), USUAL_ODDS)

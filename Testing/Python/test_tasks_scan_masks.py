@@ -155,3 +155,11 @@ def test_a_crumb_is_no_sacrum(size: int, count: int) -> None:
     spine = found(parts, owners)
     assert [each.name for each in structures_on(scan(1.5), spine, ())] == ["Sacrum"] * count
     assert (shapes_of(spine).sacrum is not None) == bool(count)
+
+
+def test_a_vertebra_of_which_the_scan_holds_hardly_a_voxel_is_left_out() -> None:
+    """The networks' grid goes on where an oblique scan ends."""
+    image = scan(1.5)
+    part = Scan((image.shape[0] - 14, image.shape[1], 11), image.affine.copy())
+    part.affine[:3, 3] += image.affine[:3, [0, 2]].sum(axis=1) * 14
+    assert [each.level for each in vertebrae_on(part, found(*two_that_touch()))] == ["L1"]
