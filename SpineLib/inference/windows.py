@@ -62,8 +62,7 @@ def plan(wanted: np.ndarray, window: Size, overlap: float) -> Plan:
         if (shown[cell][wanted[cell]] > 1).all():
             shown[inner[place]] -= 1
             kept.remove(place)
-    layers = [(k, tuple((i, j) for i, j, _ in group)) for k, group in groupby(kept, key=lambda place: place[2])]
-    return Plan((size[0], size[1], size[2]), tuple(layers))
+    return _planned(size, kept)
 
 
 def plan_around(boxes: Sequence[Box], wanted: np.ndarray, window: Size) -> Plan:
@@ -75,7 +74,12 @@ def plan_around(boxes: Sequence[Box], wanted: np.ndarray, window: Size) -> Plan:
         places.add(tuple(map(_start_amid, box, size, wanted.shape)))
         places.update(product(*map(_starts_around, box, size, wanted.shape)))
     kept = sorted((place for place in places if wanted[box_at(place, size)].any()), key=lambda place: place[::-1])
-    layers = [(k, tuple((i, j) for i, j, _ in group)) for k, group in groupby(kept, key=lambda place: place[2])]
+    return _planned(size, kept)
+
+
+def _planned(size: tuple[int, ...], places: Sequence[tuple[int, ...]]) -> Plan:
+    """Windows at these places, which are in the order of k."""
+    layers = [(k, tuple((i, j) for i, j, _ in group)) for k, group in groupby(places, key=lambda place: place[2])]
     return Plan((size[0], size[1], size[2]), tuple(layers))
 
 

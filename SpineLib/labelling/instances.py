@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from SpineLib.labelling.loose_bone import LEAST_WHOLE_MM3, settled
+from SpineLib.labelling.loose_bone import settled
 
 CENTERS_APART_MM = 9.0
 """Bodies of an adult's neck lie some 15 mm apart, of a small child's some 10 mm."""
@@ -63,7 +63,7 @@ def find_instances(
     kept = [
         Instance(center, where[numbers], numbers, float(shares[numbers].mean()))
         for center, numbers in zip(centers, pieces, strict=True)
-        if len(numbers) * spacing_mm**3 >= LEAST_WHOLE_MM3
+        if len(numbers)
     ]
     return sorted(kept, key=lambda instance: -instance.center[2])
 

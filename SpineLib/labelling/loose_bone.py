@@ -41,8 +41,8 @@ def settled(where: np.ndarray, owner: np.ndarray, shares: np.ndarray, count: int
     loose, whole = np.flatnonzero(found < 0), np.flatnonzero(found >= 0)
     if not len(loose) or not len(whole):
         return found
-    reach = REACH_MM / spacing_mm
-    away, nearest = cKDTree(where[whole]).query(where[loose], distance_upper_bound=reach)
+    owner = np.where(np.isin(owner, found[whole]), owner, -1)
+    away, nearest = cKDTree(where[whole]).query(where[loose], distance_upper_bound=REACH_MM / spacing_mm)
     beside = np.append(found[whole], -1)[nearest]
     pieces = _pieces(where[loose])
     order = np.argsort(pieces, kind="stable")
@@ -61,7 +61,7 @@ def settled(where: np.ndarray, owner: np.ndarray, shares: np.ndarray, count: int
 def _is_whole(where: np.ndarray) -> np.ndarray:
     """Which voxels `(n, 3)` of a vertebra lie in a large piece of it."""
     pieces = _pieces(where)
-    sizes = np.bincount(pieces) if len(pieces) else np.zeros(0, int)
+    sizes = np.bincount(pieces)
     return (sizes == sizes.max(initial=0))[pieces] | (sizes >= WHOLE_SHARE * len(where))[pieces]
 
 
