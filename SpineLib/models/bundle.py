@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from SpineLib.core.errors import ModelError, ResourceError
-from SpineLib.models.weights import weight_files
+from SpineLib.models.weights import Terms, weight_files
 
 if TYPE_CHECKING:
     import torch
@@ -69,19 +69,21 @@ def write_bundle(
     network: "torch.nn.Module",
     extra_files: Mapping[str, str | bytes | Path],
     base: Path | None = None,
+    terms: Terms | None = None,
 ) -> None:
     """Write a bundle in one step, in place of one that is there.
 
     network: as trained, not folded. Its weights are kept in 8 bits where that does, see `packing`.
     extra_files: path inside the bundle -> text, bytes, or the file to copy. `LICENSE` must be among them.
-    base: folder of a bundle; its weights are kept, and beside them what was added to them, see `weights`.
+    base: folder of a bundle; its weights are kept, and beside them what was added to them. terms: see
+        `weights.weight_files`.
     """
     check_metadata(dict(metadata))
     if LICENSE not in extra_files:
         raise ModelError("A model needs the text of its license.", f'Give "{LICENSE}" among the files.')
     text = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     with replaced_folder(Path(folder)) as new:
-        for name, content in {METADATA: text, **extra_files, **weight_files(network, base)}.items():
+        for name, content in {METADATA: text, **extra_files, **weight_files(network, base, terms)}.items():
             path = new / name
             path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, Path):

@@ -95,6 +95,59 @@ def test_a_change_of_large_layers_is_coarse_and_of_small_ones_fine(tmp_path):
         assert (values - after).norm() < 0.1 * (after - before[name]).norm(), name
 
 
+def test_terms_are_stored_in_little_room_and_summed(tmp_path):
+    network = torch.nn.Sequential(torch.nn.Conv3d(32, 64, 3), torch.nn.Conv3d(64, 32, 3))
+    (tmp_path / "models").mkdir()
+    save_file(packed(network.state_dict()), tmp_path / "models" / "model.safetensors")
+    before = read_weights(tmp_path)
+    network.load_state_dict(before)
+    random = torch.Generator().manual_seed(2)
+    factors = [torch.randn(4, size, generator=random) for size in (64, 32, 27)]
+    added = torch.einsum("ro,ri,rp->oip", *factors).view(64, 32, 3, 3, 3)
+    network[0].weight.data += added
+    change = tmp_path / "models" / "change.safetensors"
+    change.write_bytes(weight_files(network, tmp_path, {"0.weight": factors})["models/change.safetensors"])
+    assert change.stat().st_size < before["0.weight"].numel() / 20
+    after = read_weights(tmp_path)
+    assert (after["0.weight"] - network[0].weight).norm() < 0.25 * added.norm()
+    assert all(torch.equal(values, before[name]) for name, values in after.items() if name != "0.weight")
+
+
+def test_a_second_change_keeps_the_first(tmp_path):
+    network = torch.nn.Sequential(torch.nn.Conv3d(4, 8, 3), torch.nn.Conv3d(8, 8, 3), torch.nn.Conv3d(8, 4, 3))
+    (tmp_path / "models").mkdir()
+    save_file(packed(network.state_dict()), tmp_path / "models" / "model.safetensors")
+    network.load_state_dict(read_weights(tmp_path))
+    change = tmp_path / "models" / "change.safetensors"
+
+    def add(layers: dict[int, tuple[int, int]], whole: int) -> None:
+        terms = {}
+        for number, (outputs, inputs) in layers.items():
+            terms[f"{number}.weight"] = [torch.ones(1, size) for size in (outputs, inputs, 27)]
+            network[number].weight.data += 1
+        network[whole].weight.data += 1
+        change.write_bytes(weight_files(network, tmp_path, terms)["models/change.safetensors"])
+
+    add({0: (8, 4), 1: (8, 8)}, whole=2)
+    assert len(load_file(change)["0.weight.outputs"]) == 1
+    add({0: (8, 4), 2: (4, 8)}, whole=1)
+    stored = load_file(change)
+    assert len(stored["0.weight.outputs"]) == 2
+    assert not any(name.startswith(("1.weight.p", "2.weight.p")) for name in stored), "what is whole stays whole"
+    for name, values in read_weights(tmp_path).items():
+        torch.testing.assert_close(values.float(), network.state_dict()[name], atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("places", [{}, {"network.0.weight.places": torch.ones(1, 9)}, "wide"])
+def test_terms_that_do_not_fit_are_refused(bundle, places):
+    name = next(name for name, values in read_weights(bundle).items() if values.ndim == 4)
+    outputs, inputs = read_weights(bundle)[name].shape[:2]
+    factors = {name + ".outputs": torch.ones(2, outputs), name + ".inputs": torch.ones(2, inputs)}
+    last = {name + ".places": torch.ones(2, 10)} if places == "wide" else places
+    with pytest.raises(ModelError, match="do not fit"):
+        loader.load(changed(bundle, {**factors, **last}))
+
+
 @pytest.mark.parametrize("change", [{"no_such_layer": torch.ones(3)}, {"": torch.ones(1)}])
 def test_a_change_that_does_not_fit_is_refused(bundle, change):
     state = load_file(weights_of(bundle))

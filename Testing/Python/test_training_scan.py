@@ -8,35 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training_fixtures import tiny_config
+from safetensors.torch import load_file
+from training_fixtures import small_scan, tiny_config
 
 from SpineLib.core.errors import InputError
 from SpineLib.models.loader import load
 from SpineLib.networks.ct_channels import LEVELS, OFFSET_UNIT_MM, PARTS, REGIONS, VERTEBRA_CHANNELS
-from SpineLib.training.scan.cases import UNKNOWN_LABEL, TrainingScan, shrunk
+from SpineLib.training.scan.cases import UNKNOWN_LABEL, shrunk
 from SpineLib.training.scan.config import is_scan_config, read_scan_config
 from SpineLib.training.scan.distractors import with_distractors
 from SpineLib.training.scan.intensity import altered
-from SpineLib.training.scan.loop import ScanTrainer
-from SpineLib.training.scan.patches import central_patch, cut, draw_patch, mirrored
+from SpineLib.training.scan.patches import central_patch, mirrored
 from SpineLib.training.scan.run import train
 from SpineLib.training.scan.schedules import S4, OneCycle
 from SpineLib.training.scan.targets import ANY_PART, TARGETS
 
 CONFIGS = Path(__file__).parents[2] / "SpineLib" / "training" / "configs"
 SCAN_CONFIGS = [path for path in sorted(CONFIGS.glob("*.json")) if is_scan_config(path)]
-
-
-def small_scan(parts_known: bool = True, unlabeled: tuple[int, ...] = ()) -> TrainingScan:
-    """Two vertebrae, L1 (20) above L2 (21), a disc between, a fracture in L1."""
-    truth = np.zeros((3, 20, 24, 32), np.uint8)
-    truth[0, 6:14, 6:14, 18:26], truth[0, 6:14, 6:14, 4:12], truth[0, 6:14, 6:14, 12:18] = 20, 21, 102
-    truth[1, 6:14, 6:14, 4:26] = 1
-    truth[0, 9:11, 14:20, 20:24], truth[1, 9:11, 14:20, 20:24] = 20, 2
-    truth[2, 6:9, 6:9, 20:22] = 1
-    voxels = (truth[0].astype(np.int16) * 10) - 200
-    centers = {20: np.array([9.5, 9.5, 21.5], np.float32), 21: np.array([9.5, 9.5, 7.5], np.float32)}
-    return TrainingScan(voxels, truth, centers, True, {20: 2}, parts_known, unlabeled)
 
 
 def test_there_are_configurations_and_all_are_usable() -> None:
@@ -48,7 +36,13 @@ def test_there_are_configurations_and_all_are_usable() -> None:
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"target": "nonsense"}, "no target"), ({"schedule": "x"}, "no schedule"), ({"patches": 3}, "unexpected keyword")],
+    [
+        ({"target": "nonsense"}, "no target"),
+        ({"schedule": "x"}, "no schedule"),
+        ({"patches": 3}, "unexpected keyword"),
+        ({"low_rank": {"down_1": 0}}, "from 1 on"),
+        ({"low_rank": {"down_1": 1}, "start_share": 0.5}, 'no "start_share"'),
+    ],
 )
 def test_a_broken_configuration_is_told(tmp_path: Path, change: dict, told: str) -> None:
     content = {**json.loads((CONFIGS / "ct_spine.json").read_text()), **change}
@@ -87,52 +81,6 @@ def test_a_vote_toward_the_neighbor_costs_more_than_one_beside() -> None:
         votes[:, len(PARTS) + axis] -= 0.9 * torch.from_numpy(patch.labels == 20)
         costs.append(float(TARGETS["parts"].loss(votes, *(each[None] for each in truth))))
     assert costs[1] > costs[0] + 0.1
-
-
-def test_a_mirror_exchanges_left_and_right_only() -> None:
-    patch = central_patch(small_scan(), (20, 24, 32))
-    there = mirrored(patch)
-    np.testing.assert_array_equal(there.voxels, patch.voxels[::-1])
-    np.testing.assert_array_equal(there.labels, patch.labels[::-1])
-    assert there.centers[20][0] == 19 - patch.centers[20][0]
-    np.testing.assert_array_equal(mirrored(there).voxels, patch.voxels)
-
-
-def test_beyond_the_scan_there_is_air_and_nothing_else() -> None:
-    patch = cut(small_scan(), np.array([10, 10, 20]), (20, 20, 20))
-    assert patch.voxels.shape == (20, 20, 20)
-    assert (patch.voxels[10:] == -1000).all() and not patch.labels[10:].any()
-    np.testing.assert_array_equal(patch.voxels[:10, :14, :12], small_scan().voxels[10:, 10:, 20:])
-    np.testing.assert_allclose(patch.centers[20], [-0.5, -0.5, 1.5])
-
-
-def test_patches_are_drawn_around_what_they_shall_show() -> None:
-    rng = np.random.default_rng(0)
-    shown = [draw_patch(small_scan(), (8, 8, 8), rng, 2).fractured.any() for _ in range(60)]
-    anywhere = [draw_patch(small_scan(), (8, 8, 8), rng).fractured.any() for _ in range(60)]
-    assert sum(shown) > 40 > sum(anywhere)
-
-
-def test_a_share_of_patches_shows_healthy_bone_as_often_as_there_is(tmp_path: Path) -> None:
-    config = replace(read_scan_config(CONFIGS / "ct_fracture.json"), patch=(4, 4, 4), steps=(1,))
-
-    def broken(share: float) -> int:
-        network, scan = torch.nn.Conv3d(1, 4, 1), small_scan()
-        own = replace(config, anywhere_share=share)
-        trainer = ScanTrainer(own, network, [scan], [], [scan], tmp_path, torch.device("cpu"))
-        rng = np.random.default_rng(0)
-        return sum(trainer._draw((4, 4, 4), rng).fractured.any() for _ in range(150))
-
-    assert broken(0.0) > 2 * broken(1.0) > 0
-
-
-def test_a_small_fracture_is_shown_as_often_as_a_large_one() -> None:
-    scan = small_scan()
-    scan.truth[2][scan.truth[0] == 21] = 1
-    rng = np.random.default_rng(1)
-    patches = [draw_patch(scan, (4, 4, 4), rng, 2) for _ in range(200)]
-    small, large = (sum((each.labels[each.fractured > 0] == label).any() for each in patches) for label in (20, 21))
-    assert small > 0.5 * large
 
 
 def test_a_small_fracture_costs_as_much_beside_a_large_one_in_the_batch() -> None:
@@ -389,6 +337,30 @@ def test_a_run_that_trains_a_part_keeps_the_rest_and_adds_a_small_file(tmp_path:
     for name in differ:
         away, rounded = (float((values[name] - meant[name]).norm()) for values in (before, after))
         assert rounded < 0.15 * away, f"{name} is stored as it was trained"
+
+
+def test_a_run_may_change_layers_by_a_low_rank(tmp_path: Path) -> None:
+    first = train(tiny_config(tmp_path, 2), None, tmp_path / "first")
+    changes = {"start": str(first), "trained": ["final_conv"], "low_rank": {"down_1": 2, "upcat_": 1}}
+    second = train(tiny_config(tmp_path, 8, **changes), None, tmp_path / "second")
+    before, after = (load(bundle, fold=False).network.state_dict() for bundle in (first, second))
+    changed = {name: after[name] - values for name, values in before.items() if not torch.equal(values, after[name])}
+    assert all(any(part in name for part in ("down_1", "upcat_", "final_conv")) for name in changed)
+    stored = load_file(second / "models" / "change.safetensors")
+    ends = {name.rpartition(".")[2] for name in stored if "final_conv" not in name and not name.endswith(".scale")}
+    assert ends == {"outputs", "inputs", "places"} and any(name.endswith("final_conv.weight") for name in stored)
+    for name, values in changed.items():
+        if "final_conv" not in name:
+            singular = torch.linalg.svdvals(values.flatten(1))
+            assert singular[2 if "down_1" in name else 1] < 1e-3 * singular[0], name
+
+
+@pytest.mark.parametrize("part", ["no_such_layer", "final_conv"])
+def test_a_low_rank_needs_a_layer_that_is_not_trained_already(tmp_path: Path, part: str) -> None:
+    first = train(tiny_config(tmp_path, 1), None, tmp_path / "first")
+    changes = {"start": str(first), "trained": ["final_conv"], "low_rank": {part: 1}}
+    with pytest.raises(InputError, match=part):
+        train(tiny_config(tmp_path, 1, **changes), None, tmp_path / "second")
 
 
 def test_a_run_that_trains_a_part_needs_a_start_that_knows_the_rest(tmp_path: Path) -> None:

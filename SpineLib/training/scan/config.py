@@ -63,13 +63,16 @@ class ScanConfig:
     target: what the network learns, a line of `targets.TARGETS`. spacing_mm: of its input. patch: voxels of a training
     patch; with `smallest_patch` three of five batches are smaller along each axis, down to that. batch_size: of one,
     some of torch's convolutions take a path on the CPU that is many times slower. dataset: name of the labeled scans
-    given by --data, which are added to the synthetic ones; they make `real_share` of the patches. start: id or folder
-    of a model whose weights, where names and sizes agree, the network begins with; start_share: how far it goes back to
-    them in the end; trained: parts of the names of the weights that are trained, while all others stay those of `start`
-    and the bundle keeps but what was added to them; by default all are. schedule: a line of `schedules.SCHEDULES`.
-    plain_share: of patches whose intensities stay as they are. distractor_share: of patches with bright lumps beside
-    the spine. anywhere_share: of patches around any structure instead of what the target shows, as where most vertebrae
-    are healthy. steps: of the optimizer in each cycle of its rate. metadata: fields of the bundle's metadata.json.
+    given by --data, which are added to the synthetic ones; they make `real_share` of the patches. start: id or
+    folder of a model whose weights, where names and sizes agree, the network begins with; start_share: how far it
+    goes back to them in the end; trained: parts of the names of the weights that are trained, while all others stay
+    those of `start` and the bundle keeps but what was added to them; by default all are; low_rank: parts of the
+    names of further layers and the rank of the change that they may learn. schedule: a line of
+    `schedules.SCHEDULES`. plain_share: of patches whose intensities stay as they are. distractor_share: of patches
+    with bright lumps beside the spine. anywhere_share: of patches around any structure instead of what the target
+    shows, as where most vertebrae are healthy. amid_share: of patches with a vertebra in their middle, as the
+    windows of a task lie. steps: of the optimizer in each cycle of its rate. metadata: fields of the bundle's
+    metadata.json.
     """
 
     id: str
@@ -85,9 +88,11 @@ class ScanConfig:
     plain_share: float = 0.3
     distractor_share: float = 0.0
     anywhere_share: float = 0.0
+    amid_share: float = 0.0
     start: str = ""
     start_share: float = 0.0
     trained: tuple[str, ...] = ()
+    low_rank: dict[str, int] = field(default_factory=dict)
     dataset: str = ""
     real_share: float = 0.5
     seed: int = 2023
@@ -132,6 +137,10 @@ def read_scan_config(path: Path, **real: Path | None) -> ScanConfig:
             raise ValueError(f'"{config.schedule}" is no schedule or "{config.target}" no target')
         if config.trained and not config.start:
             raise ValueError('"trained" says which weights of "start" change, but that is missing')
+        if not all(isinstance(rank, int) and rank > 0 for rank in dict(config.low_rank).values()):
+            raise ValueError('"low_rank" is no table of names and ranks from 1 on')
+        if config.low_rank and (not config.trained or config.start_share):
+            raise ValueError('"low_rank" needs "trained", which says what else is trained, and no "start_share"')
         return config
     except OSError as error:
         raise InputError(f'The training configuration "{path}" cannot be read.', "Check its path.") from error

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress
 from SpineLib.inference.device import select
 from SpineLib.inference.scan_input import network_values
@@ -23,9 +24,11 @@ from SpineLib.training.scan.intensity import altered
 from SpineLib.training.scan.patches import LABELS, Patch, central_patch, draw_patch
 from SpineLib.training.scan.schedules import SCHEDULES
 from SpineLib.training.scan.targets import TARGETS
+from SpineLib.training.scan.thin_maps import ThinMapsExact
 
 CHECKPOINT, CURVES = "checkpoint.pt", "curves.jsonl"
 VALIDATED_AT_ONCE = 4
+LONGEST_GRADIENT = 5.0
 
 
 class ScanTrainer:
@@ -61,7 +64,14 @@ class ScanTrainer:
             losses.append(self._learn(*patches))
             self.step += 1
             if self.step % self.config.validate_every == 0 or self.step == self.config.all_steps:
-                loss, scores = float(np.mean(losses)), self._validate()
+                usable = [loss for loss in losses if np.isfinite(loss)]
+                scores = self._validate() if usable else {}
+                if "validation_loss" not in scores:
+                    raise InputError(
+                        "The training went astray: its losses are no numbers.",
+                        "Lower the learning rate and give another folder.",
+                    )
+                loss = float(np.mean(usable))
                 self.schedule.judge(scores["validation_loss"])
                 self._note(step=self.step, loss=loss, seconds=time.monotonic() - start, **scores)
                 self._save()
@@ -87,7 +97,8 @@ class ScanTrainer:
         shows = (
             LABELS if self.config.anywhere_share and rng.random() < self.config.anywhere_share else self.target.shows
         )
-        return draw_patch(scan, size, rng, shows)
+        amid = self.config.amid_share > 0 and rng.random() < self.config.amid_share
+        return draw_patch(scan, size, rng, shows, amid)
 
     def _size(self, rng: np.random.Generator) -> tuple[int, ...]:
         """Scans show the whole trunk or a few centimeters of it; a network that sees them whole must know both."""
@@ -110,11 +121,13 @@ class ScanTrainer:
         loss = self.target.loss(answer, *(each.to(self.device) for each in truth))
         self.schedule.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        length = nn.utils.clip_grad_norm_(self.network.parameters(), LONGEST_GRADIENT)
+        if not length.isfinite():
+            self.schedule.optimizer.zero_grad(set_to_none=True)
         self.schedule.optimizer.step()
         self.schedule.step()
         self.average.update(self.network)
-        return loss.item()
+        return loss.item() if length.isfinite() else float("nan")
 
     @torch.inference_mode()
     def _validate(self) -> dict[str, float]:
@@ -133,7 +146,7 @@ class ScanTrainer:
         return {name: float(values.mean()) for name, values in known.items() if len(values)}
 
     def _answer(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_short):
+        with ThinMapsExact(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_short):
             return network(images.to(self.device)).float()
 
     def _note(self, **entry: Any) -> None:

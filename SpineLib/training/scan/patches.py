@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from SpineLib.core.anatomy import VERTEBRAE
 from SpineLib.core.box import box_at
 from SpineLib.training.scan.cases import UNKNOWN_LABEL, TrainingScan
 
@@ -13,6 +14,10 @@ LABELS, FRACTURED = 0, 2
 """The planes of a scan's truth that tell what is where and where fractures are."""
 NEAR_THE_SPINE = 0.9
 """Share of patches whose middle lies near what is to be found; the others may lie anywhere. Our choice."""
+STEP = 2
+"""Every so many voxels are looked at when a place is chosen."""
+OFF_MIDDLE = 4
+"""Voxels that a vertebra may lie off the middle of a patch drawn amid it: at work its mask is found, not known."""
 
 
 @dataclass(frozen=True)
@@ -29,14 +34,20 @@ class Patch:
     unlabeled: tuple[int, ...] = ()
 
 
-def draw_patch(scan: TrainingScan, size: tuple[int, ...], rng: np.random.Generator, wanted: int | None = None) -> Patch:
+def draw_patch(
+    scan: TrainingScan, size: tuple[int, ...], rng: np.random.Generator, wanted: int | None = None, amid: bool = False
+) -> Patch:
     """A random patch, mirrored left to right in half of the cases. wanted: plane of `truth` whose voxels it shall show
-    (0 labels, 2 fractures) where there are any."""
+    (0 labels, 2 fractures) where there are any. amid: a vertebra of that plane, or any where it has none, lies in its
+    middle as far as the scan goes."""
     shape = np.array(scan.voxels.shape)
     middle = rng.uniform(0, shape)
-    if wanted is not None and rng.random() < NEAR_THE_SPINE:
+    reach = 0.35 * np.array(size)
+    if amid and wanted is not None:
+        middle, reach = _middle_of_vertebra(scan, wanted, rng), np.full(3, OFF_MIDDLE)
+    elif wanted is not None and rng.random() < NEAR_THE_SPINE:
         middle = _place_in(scan, wanted, rng)
-    jitter = rng.uniform(-0.35, 0.35, 3) * np.array(size)
+    jitter = rng.uniform(-1, 1, 3) * reach
     start = np.rint(middle + jitter - np.array(size) / 2).astype(int)
     start = np.clip(start, 0, np.maximum(shape - np.array(size), 0))
     patch = cut(scan, start, size)
@@ -76,14 +87,29 @@ def _lengths(voxels: np.ndarray, where: tuple[slice, ...], size: tuple[int, ...]
 def _place_in(scan: TrainingScan, plane: int, rng: np.random.Generator) -> np.ndarray:
     """A random voxel of a random structure of the plane, so that large and common ones are not shown more often; the
     middle of the scan where there is none."""
-    step = 2
-    seen = np.array(scan.truth[plane][::step, ::step, ::step])
-    if plane == FRACTURED:
-        # By vertebra: a broken process is shown as often as a body that burst.
-        seen *= scan.truth[0][::step, ::step, ::step]
+    seen = _structures(scan, plane)
     counts = np.bincount(seen.ravel(), minlength=UNKNOWN_LABEL + 1)
     counts[[0, UNKNOWN_LABEL]] = 0
     if not counts.any():
         return np.array(scan.voxels.shape) / 2
     found = np.flatnonzero(seen == rng.choice(np.flatnonzero(counts)))
-    return np.array(np.unravel_index(rng.choice(found), seen.shape)) * step
+    return np.array(np.unravel_index(rng.choice(found), seen.shape)) * STEP
+
+
+def _middle_of_vertebra(scan: TrainingScan, plane: int, rng: np.random.Generator) -> np.ndarray:
+    """The middle of the box around a random vertebra of the plane, of any where the plane has none, of the scan where
+    there are none."""
+    labels = np.unique(_structures(scan, plane))
+    labels = labels[np.isin(labels, [vertebra.code for vertebra in VERTEBRAE])]
+    if not len(labels):
+        return np.array(scan.voxels.shape) / 2 if plane == LABELS else _middle_of_vertebra(scan, LABELS, rng)
+    inside = np.nonzero(_structures(scan, LABELS) == rng.choice(labels))
+    return np.array([(each.min() + each.max()) / 2 for each in inside]) * STEP
+
+
+def _structures(scan: TrainingScan, plane: int) -> np.ndarray:
+    """Labels of the plane at every `STEP`-th voxel: of fractures those of their vertebrae, so that a broken process is
+    shown as often as a body that burst."""
+    every = (slice(None, None, STEP),) * 3
+    seen = np.array(scan.truth[plane][every])
+    return seen * scan.truth[LABELS][every] if plane == FRACTURED else seen

@@ -12,11 +12,13 @@ from SpineLib.core.errors import InputError
 from SpineLib.core.progress import Progress, part_of, silent
 from SpineLib.models.bundle import write_bundle
 from SpineLib.models.loader import folder_of
+from SpineLib.models.weights import Terms
 from SpineLib.networks.factory import build_network
 from SpineLib.training.curve_picture import draw_curves
 from SpineLib.training.scan.cases import TrainingScan, read_case, synthetic_scans
 from SpineLib.training.scan.config import REAL_SPINES, ScanConfig, read_scan_config
 from SpineLib.training.scan.loop import CURVES, ScanTrainer
+from SpineLib.training.scan.low_rank import add_changes, merge_changes
 from SpineLib.training.scan.texts import bundle_metadata, model_card
 
 PICTURE, STARTED = "curves.png", "started.json"
@@ -46,10 +48,10 @@ def train(
     _keep_apart(config, output)
     real = _real_scans(config, data, output, part_of(progress, 0.0, 0.05))
     training, validation = _synthetic_scans(config, output, part_of(progress, 0.05, 0.2))
-    best = _learn(config, training, real, validation, output, part_of(progress, 0.2, 1.0))
+    best, terms = _learn(config, training, real, validation, output, part_of(progress, 0.2, 1.0))
     draw_curves(output / CURVES, output / PICTURE)
     folder = output / config.id
-    _write(folder, config, len(real), best, config_path, output)
+    _write(folder, config, len(real), best, terms, config_path, output)
     return folder
 
 
@@ -100,7 +102,7 @@ def _learn(
     validation: list[TrainingScan],
     output: Path,
     progress: Progress,
-) -> torch.nn.Module:
+) -> tuple[torch.nn.Module, Terms]:
     from SpineLib.training.scan.targets import TARGETS
 
     torch.manual_seed(config.seed)
@@ -108,10 +110,12 @@ def _learn(
     network = build_network(config.network["name"], 3, 1, channels, **config.network.get("options", {}))
     start = _begin_with(network, config.start) if config.start else {}
     _keep_untrained(network, start, config.trained)
+    add_changes(network, config.low_rank)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     best = ScanTrainer(config, network, training, real, validation, output, device).run(progress).to("cpu")
+    terms = merge_changes(best)
     _go_back(best, start, config.start_share)
-    return best
+    return best, terms
 
 
 def _keep_untrained(network: torch.nn.Module, start: dict[str, torch.Tensor], trained: tuple[str, ...]) -> None:
@@ -151,7 +155,7 @@ def _begin_with(network: torch.nn.Module, model: str) -> dict[str, torch.Tensor]
 
 
 def _write(
-    folder: Path, config: ScanConfig, real: int, network: torch.nn.Module, config_path: Path, output: Path
+    folder: Path, config: ScanConfig, real: int, network: torch.nn.Module, terms: Terms, config_path: Path, output: Path
 ) -> None:
     notes = [json.loads(line) for line in (output / CURVES).read_text(encoding="utf-8").splitlines()]
     metadata: dict[str, Any] = bundle_metadata(config, real, notes[-1])
@@ -168,4 +172,4 @@ def _write(
         f"training/{PICTURE}": output / PICTURE,
     }
     base = folder_of(config.start) if config.trained else None
-    write_bundle(folder, metadata, network, files, base)
+    write_bundle(folder, metadata, network, files, base, terms)
