@@ -29,3 +29,10 @@ def fit(marks: np.ndarray, losses: np.ndarray, fractured: np.ndarray, strictness
 
     evidence, neck, intercept = (round(float(each), 3) for each in minimize(cost, np.array([0.5, 0.0, -3.0])).x)
     return {"evidence": evidence, "loss": LOSS_WEIGHT, "unknown": neck, "intercept": intercept}
+
+
+def at_prevalence(calibration: dict[str, float], fitted: float, wanted: float) -> dict[str, float]:
+    """The weights for scans of which another share of the vertebrae is fractured than of those that they were fitted
+    on (0..1 each): the intercept moves by the difference of log odds (Saerens et al., Neural Computation 2002)."""
+    moved = np.log(wanted / (1 - wanted)) - np.log(fitted / (1 - fitted))
+    return {**calibration, "intercept": round(calibration["intercept"] + float(moved), 3)}

@@ -8,7 +8,7 @@ import pytest
 
 from SpineLib.core.mask import Mask
 from SpineLib.core.result import Fracture, SpineResult, Vertebra
-from SpineLib.evaluation.calibration import fit
+from SpineLib.evaluation.calibration import at_prevalence, fit
 from SpineLib.evaluation.scan_study import VertebraScore, area_under_curve, score_scan, summary, write_scores
 from SpineLib.measurement.padding import find_padding
 from SpineLib.tasks.fracture_odds import LOSS_WEIGHT
@@ -124,3 +124,15 @@ def test_calibrated_probabilities_mean_what_they_say() -> None:
     assert weights["unknown"] == pytest.approx(1.5, abs=0.4)
     with pytest.raises(ValueError, match="with and without"):
         fit(marks, losses, np.zeros(4000, bool))
+
+
+def test_an_intercept_moves_to_how_common_fractures_are() -> None:
+    rng = np.random.default_rng(1)
+    marks, losses = rng.uniform(-5, 10, 4000), rng.random(4000) * 0.5
+    fractured = rng.random(4000) < 1 / (1 + np.exp(-(0.6 * marks + LOSS_WEIGHT * losses - 4)))
+    twice = np.concatenate([np.arange(4000), np.flatnonzero(fractured)])
+    meant, fitted = (fit(marks[those], losses[those], fractured[those]) for those in (np.arange(4000), twice))
+    moved = at_prevalence(fitted, fractured[twice].mean(), fractured.mean())
+    assert fitted["intercept"] > meant["intercept"] + 0.5
+    assert moved["intercept"] == pytest.approx(meant["intercept"], abs=0.1)
+    assert moved["evidence"] == fitted["evidence"]

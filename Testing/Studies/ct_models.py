@@ -5,7 +5,8 @@
     python Testing/Studies/ct_models.py -n 98 --task fracture --every-kind -o runs/fracture-study
 
 Writes `scores.csv` and `study.json` and prints the table. With --calibrate other scans are used, every other one with a
-fracture of a given kind, and the logistic weights are printed that belong into the model's metadata as "calibration".
+fracture of a given kind, and the logistic weights are printed that belong into the model's metadata as "calibration":
+for fractures that are as common as in the scans without a given one.
 With --every-kind all scans have a fracture, of each kind as many, and the table tells them apart; such scans say
 nothing about how common fractures are. Every scan is drawn whole from its seed: spacing, field of view, tilt and
 fractures as `spine synth ct` makes them. Scores on synthetic scans say little about real ones.
@@ -26,7 +27,7 @@ import numpy as np
 from SpineLib import tasks
 from SpineLib.core.result import SpineResult
 from SpineLib.core.volume import Volume
-from SpineLib.evaluation.calibration import fit
+from SpineLib.evaluation.calibration import at_prevalence, fit
 from SpineLib.evaluation.scan_study import VertebraScore, score_scan, summary, write_scores
 from SpineLib.measurement.padding import find_padding
 from SpineLib.synthesis.ct.case import make_case
@@ -73,7 +74,9 @@ def main() -> None:
         pairs = [pair for each in outcomes for pair in each.pairs]
         marks, losses, fractured = (np.array(each) for each in zip(*pairs, strict=True))
         np.savetxt(asked.output / "pairs.csv", np.stack([marks, losses, fractured], 1), "%.4f", ",")
-        print(json.dumps({"calibration": fit(marks, losses, fractured)}))
+        usual = np.mean([pair[2] for each in outcomes if each.kind is None for pair in each.pairs])
+        weights = at_prevalence(fit(marks, losses, fractured), fractured.mean(), usual)
+        print(json.dumps({"calibration": weights}))
 
 
 def study(asked: argparse.Namespace, number: int) -> Outcome:
