@@ -42,14 +42,12 @@ class LowRankChange(nn.Module):
 def add_changes(network: nn.Module, ranks: dict[str, int]) -> None:
     """To all 3D convolutions that have a key of `ranks` in their names; the first that fits tells the rank.
 
-    Raises InputError where a key is in no name, or in that of a layer of which all is trained.
+    Raises InputError for a key that is in no layer's name or only in those of layers that are trained whole.
     """
     layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, nn.Conv3d)}
     for part in ranks:
         if not any(part in name and not layer.weight.requires_grad for name, layer in layers.items()):
-            raise InputError(
-                f'"low_rank" names {part}, but no layer that stays.', "Compare it with the network's layers."
-            )
+            raise InputError(f'No layer that stays has the "{part}" of "low_rank" in its name.', "Name other layers.")
     for name, layer in layers.items():
         rank = next((rank for part, rank in ranks.items() if part in name), 0)
         if rank and not layer.weight.requires_grad:
