@@ -20,6 +20,9 @@ HALF_APART = 0.36
 larger than the network knows. Atlas and axis lie 0.44 and more apart, other neighbors 0.6."""
 VOTE_REACH_MM = 14.0
 """Votes that miss every center by more belong to no vertebra."""
+LOOSE_AXES = np.array([0.5, 0.5, 1.0])
+"""By how much ways along i, j and k count where bone apart from its vertebra votes: what broke off was moved, and the
+farther from the center, the shorter its votes are. Along k the next vertebra is near."""
 SMOOTH_MM = 3.0
 LEAST_SHARE = 0.15
 """A peak below this share of the median peak is no vertebra."""
@@ -58,7 +61,9 @@ def find_instances(
     if not len(centers):
         return []
     centers = _without_halves(centers, _owners(votes, centers, spacing_mm))
-    owner = settled(where, _owners(votes, centers, spacing_mm), shares, len(centers), spacing_mm)
+    owner = _owners(votes, centers, spacing_mm)
+    if_loose = _owners(votes * LOOSE_AXES, centers * LOOSE_AXES, spacing_mm)
+    owner = settled(where, owner, if_loose, shares, len(centers), spacing_mm)
     pieces = [np.flatnonzero(owner == number) for number in range(len(centers))]
     kept = [
         Instance(center, where[numbers], numbers, float(shares[numbers].mean()))

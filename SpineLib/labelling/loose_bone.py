@@ -24,11 +24,13 @@ TOUCHING = 1.8
 """Voxels: more than the way between two that share a corner."""
 
 
-def settled(where: np.ndarray, owner: np.ndarray, shares: np.ndarray, count: int, spacing_mm: float) -> np.ndarray:
+def settled(
+    where: np.ndarray, owner: np.ndarray, if_loose: np.ndarray, shares: np.ndarray, count: int, spacing_mm: float
+) -> np.ndarray:
     """Which of `count` vertebrae each voxel belongs to, -1 for none.
 
-    where: int `(n, 3)`, voxels; owner: `(n,)`, which vertebra each votes for, -1 for none; shares: `(n,)`, how sure the
-    network is that there is a vertebra.
+    where: int `(n, 3)`, voxels; owner: `(n,)`, which vertebra each votes for, -1 for none; if_loose: the same, if the
+    voxel is of a piece apart; shares: `(n,)`, how sure the network is that there is a vertebra.
     """
     from scipy.spatial import cKDTree
 
@@ -41,7 +43,7 @@ def settled(where: np.ndarray, owner: np.ndarray, shares: np.ndarray, count: int
     loose, whole = np.flatnonzero(found < 0), np.flatnonzero(found >= 0)
     if not len(loose) or not len(whole):
         return found
-    owner = np.where(np.isin(owner, found[whole]), owner, -1)
+    if_loose = np.where(np.isin(if_loose, found[whole]), if_loose, -1)
     away, nearest = cKDTree(where[whole]).query(where[loose], distance_upper_bound=REACH_MM / spacing_mm)
     beside = np.append(found[whole], -1)[nearest]
     pieces = _pieces(where[loose])
@@ -53,7 +55,7 @@ def settled(where: np.ndarray, owner: np.ndarray, shares: np.ndarray, count: int
         if away[here].min() < TOUCHING:
             found[piece] = beside[here]
         elif size_mm3 >= LEAST_MM3:
-            votes = np.bincount(owner[piece] + 1, minlength=count + 1)[1:]
+            votes = np.bincount(if_loose[piece] + 1, minlength=count + 1)[1:]
             found[piece] = votes.argmax() if votes.max() >= LEAST_VOTES * len(piece) else -1
     return found
 

@@ -95,6 +95,14 @@ def test_the_broken_end_of_a_process_belongs_to_its_vertebra_though_it_stands_of
     assert bone_of_the_middle_one(end[:12], tuple(centers[1])) == 0
 
 
+@pytest.mark.parametrize(("off_mm", "is_its_own"), [((0, 20, 0), True), ((0, 18, 9), True), ((0, 0, 17), False)])
+def test_what_broke_off_may_point_far_beside_the_center_but_not_far_above_it(off_mm: tuple, is_its_own: bool) -> None:
+    _, _, centers = row_of(3)
+    end = voxels_of(centers[1] + [0, 20, 0], (2, 2, 2))
+    vote = tuple(centers[1] + np.array(off_mm) / SPACING_MM)
+    assert bone_of_the_middle_one(end, vote) == (len(end) if is_its_own else 0)
+
+
 def test_bone_that_touches_one_vertebra_is_of_that_whatever_it_votes_for() -> None:
     _, _, centers = row_of(3)
     beside = voxels_of(np.rint(centers[1]) + np.array([0, 12, 0]), (2, 1, 2))
