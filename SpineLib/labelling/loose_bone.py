@@ -7,7 +7,7 @@ belongs to the vertebra that most of it votes for, if it is bone at all. Limits 
 
 import numpy as np
 
-WHOLE_SHARE = 0.03
+WHOLE_SHARE = 0.05
 """A piece apart from a vertebra's largest one is no loose bone from this share of the vertebra's voxels on."""
 LEAST_WHOLE_MM3 = 700.0
 """A third of a small atlas; what votes for less is a chip at the scan's border, to which nothing belongs."""

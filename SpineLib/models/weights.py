@@ -4,7 +4,7 @@
 `models/change.safetensors` holds what is to be added to weights of `models/model.safetensors`. A change spans less than
 the weights do, so its large layers take some 5 bits instead of 8 with nearly the same error, and a repository that
 keeps its history does not store again what stayed the same. What is added to a convolution may also be stored as terms,
-products of an output's, an input's and a place's weight, which are summed here.
+products of an output's, an input's and a place's weight, which are summed here, with the rest where a layer has both.
 """
 
 import pickle
@@ -67,11 +67,13 @@ def weight_files(network: "nn.Module", base: Path | None = None, terms: Terms | 
         values = values.cpu().float()
         old = [earlier[name + end] for end in FACTORS if name + end in earlier]
         new = (terms or {}).get(name, [])
-        if name not in earlier and (new or (old and torch.equal(values, began[name].float()))):
+        change = values - before[name].float()
+        if new or (old and torch.equal(values, began[name].float())):
             both = [torch.cat(parts) for parts in zip(*filter(None, (old, new)), strict=True)]
             named = {name + end: factor for end, factor in zip(FACTORS, both, strict=True) if len(factor)}
             stored |= packed(named, LARGEST_FACTOR)
-        elif (change := values - before[name].float()).any():
+            change = earlier.get(name, torch.zeros(1)).float()
+        if change.any():
             stored |= packed({name: change}, LARGEST_CHANGE if change.numel() >= LARGE_LAYER else LARGEST)
     return {kept.relative_to(base).as_posix(): kept, CHANGE: save(stored, metadata=about)}
 
@@ -96,7 +98,8 @@ def _summed(stored: State, state: State, file: str) -> State:
         raise ModelError(f"The weights {file} do not fit the model: {min(wrong)}.", "Get the model again.")
     for name in summed:
         factors = (stored[name + end].float() for end in FACTORS)
-        change[name] = torch.einsum("ro,ri,rp->oip", *factors).view_as(state[name])
+        terms = torch.einsum("ro,ri,rp->oip", *factors).view_as(state[name])
+        change[name] = terms + change[name].float() if name in change else terms
     return change
 
 

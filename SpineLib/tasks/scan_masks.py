@@ -27,8 +27,9 @@ LEAST_MM3 = 200.0
 """Where an oblique scan ends the networks' grid goes on; of a vertebra beyond it hardly a voxel may be the scan's."""
 REACH = 2
 """Voxels beyond a vertebra up to which what looks like bone may be its own."""
-LEAST_AGREED = 0.5
-"""Both looks agree but for the border. Of a vertebra that the second one sees less of, it says nothing."""
+MISSED_MM = 1.5
+"""Both looks agree but for the border. Where the first sees bone so far to each side and the second none, that one says
+nothing: it is an end that broke off, or a whole vertebra."""
 
 
 def vertebrae_on(scan: "Lattice", fine: FineSpine, decide: "Decide | None" = None) -> tuple[Vertebra, ...]:
@@ -39,7 +40,7 @@ def vertebrae_on(scan: "Lattice", fine: FineSpine, decide: "Decide | None" = Non
     voxel_mm3 = abs(np.linalg.det(scan.affine[:3, :3]))
     for number, (instance, name) in enumerate(zip(fine.instances, fine.names, strict=True), 1):
         own = _territory(instance, number, owners)
-        mask = _seen(scan, own, fine.grid, bone, len(instance.where), decide)
+        mask = _seen(scan, own, fine.grid, bone, decide)
         for each in found:
             # A voxel halfway between two is as near to both.
             mask = mask.without(each.mask)
@@ -54,7 +55,7 @@ def vertebrae_on(scan: "Lattice", fine: FineSpine, decide: "Decide | None" = Non
                 second_level=name.second,
                 second_confidence=round(name.second_confidence * instance.confidence, 4) if name.second else None,
                 landmarks={"center": tuple(round(float(each), 2) for each in center)},
-                body=_seen(scan, own, fine.grid, body, _body_voxels(instance, fine)).within(mask),
+                body=_seen(scan, own, fine.grid, body).within(mask),
             )
         )
     return tuple(found)
@@ -73,27 +74,27 @@ def borders_of(scan: ScanImage, model: ScanModel) -> "Decide | None":
 
 
 def _seen(
-    scan: "Lattice",
-    own: Mask,
-    grid: "ScanGrid",
-    fields: "tuple[Field, ...]",
-    voxels: int,
-    decide: "Decide | None" = None,
+    scan: "Lattice", own: Mask, grid: "ScanGrid", fields: "tuple[Field, ...]", decide: "Decide | None" = None
 ) -> Mask:
-    """What all looks together tell; where they see much less than the `voxels` of the grid that the first one saw, what
-    that saw."""
+    """What all looks together tell, and the thick pieces of what only the first one saw."""
     from SpineLib.inference.scan_grid import mask_on
 
     together = mask_on(scan, own, grid, fields, decide)
-    least_mm3 = LEAST_AGREED * voxels * grid.spacing_mm**3
-    is_agreed = together.count * abs(np.linalg.det(scan.affine[:3, :3])) >= least_mm3
-    return together if is_agreed else mask_on(scan, own, grid, fields[:1], decide)
+    if len(fields) == 1:
+        return together
+    missed = mask_on(scan, own, grid, fields[:1], decide).without(together)
+    return Mask.union([together, _thick(missed, np.linalg.norm(scan.affine[:3, :3], axis=0))])
 
 
-def _body_voxels(instance: "Instance", fine: FineSpine) -> int:
-    from SpineLib.networks.ct_channels import PARTS
+def _thick(mask: Mask, spacing_mm: np.ndarray) -> Mask:
+    """The pieces that reach more than `MISSED_MM` to each side of some voxel."""
+    from scipy import ndimage
 
-    return int(np.count_nonzero(fine.voxels.parts[tuple(instance.where.T)] == PARTS.index("body")))
+    inside = np.pad(mask.box, 1)
+    pieces, _ = ndimage.label(inside, np.ones((3, 3, 3)))
+    middles = ndimage.distance_transform_edt(inside, spacing_mm) > MISSED_MM
+    kept = np.isin(pieces, np.unique(pieces[middles])) & inside
+    return Mask(kept[1:-1, 1:-1, 1:-1], mask.origin, mask.shape) if kept.any() else Mask.empty(mask.shape)
 
 
 def _owners(fine: FineSpine) -> np.ndarray:

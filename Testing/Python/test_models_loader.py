@@ -129,11 +129,14 @@ def test_a_second_change_keeps_the_first(tmp_path):
         change.write_bytes(weight_files(network, tmp_path, terms)["models/change.safetensors"])
 
     add({0: (8, 4), 1: (8, 8)}, whole=2)
-    assert len(load_file(change)["0.weight.outputs"]) == 1
+    whole = {name: values.clone() for name, values in load_file(change).items()}
+    assert len(whole["0.weight.outputs"]) == 1
     add({0: (8, 4), 2: (4, 8)}, whole=1)
     stored = load_file(change)
     assert len(stored["0.weight.outputs"]) == 2
-    assert not any(name.startswith(("1.weight.p", "2.weight.p")) for name in stored), "what is whole stays whole"
+    assert "1.weight.places" not in stored, "what is now whole holds the terms"
+    assert torch.equal(stored["2.weight"], whole["2.weight"]), "what was whole stays, with terms beside it"
+    assert len(stored["2.weight.outputs"]) == 1
     for name, values in read_weights(tmp_path).items():
         torch.testing.assert_close(values.float(), network.state_dict()[name], atol=0.02, rtol=0)
 

@@ -101,6 +101,16 @@ def test_what_the_second_look_hardly_sees_is_as_the_first_saw_it(plane: int) -> 
     np.testing.assert_array_equal(seen.to_array(), before.to_array())
 
 
+@pytest.mark.parametrize(("thick", "is_kept"), [(4, True), (2, False)])
+def test_an_end_that_only_the_first_look_sees_is_kept_and_a_thin_layer_is_not(thick: int, is_kept: bool) -> None:
+    parts, owners = two_that_touch()
+    second = np.full((2, *GRID.halfway().shape), 255, np.uint8)
+    second[:, 9:15, 20 - thick : 20, 20:24] = 0
+    both, _ = vertebrae_on(scan(1.5), found(parts, owners, second))
+    end = both.mask.to_array()[10:14, 21 - thick : 19, 21:23] if is_kept else both.mask.to_array()[10:14, 19, 21:23]
+    assert end.size and end.all() == is_kept
+
+
 @pytest.mark.parametrize("gap", [1, 2, 3, 4])
 def test_what_lies_between_two_is_of_the_nearer_one(gap: int) -> None:
     parts, owners = two_that_touch()

@@ -63,7 +63,7 @@ def test_shrinking_keeps_voxel_centers_where_they_are() -> None:
 def test_the_way_to_the_center_leads_there_also_in_a_mirror() -> None:
     patch = central_patch(small_scan(), (20, 24, 32))
     for each in (patch, mirrored(patch)):
-        parts, ways, vertebra, _, others = TARGETS["parts"].encode(each, 2.0)
+        parts, ways, vertebra, _, others, _ = TARGETS["parts"].encode(each, 2.0)
         for label in (20, 21):
             where = np.argwhere(each.labels == label)
             for way, goal in ((ways, label), (others, 41 - label)):
@@ -81,6 +81,21 @@ def test_a_vote_toward_the_neighbor_costs_more_than_one_beside() -> None:
         votes[:, len(PARTS) + axis] -= 0.9 * torch.from_numpy(patch.labels == 20)
         costs.append(float(TARGETS["parts"].loss(votes, *(each[None] for each in truth))))
     assert costs[1] > costs[0] + 0.1
+
+
+def test_the_end_of_a_process_costs_more_where_it_is_broken() -> None:
+    patch = central_patch(small_scan(), (20, 24, 32))
+    end = (patch.labels == 20) & (patch.parts == 2) & (np.arange(24)[:, None] > 17)
+    costs, seen = [], []
+    for fractured in (np.zeros_like(end), end):
+        truth = [each[None] for each in TARGETS["parts"].encode(replace(patch, fractured=fractured), 2.0)]
+        right = answer_for("parts", [each[0] for each in truth])
+        missed = right.clone()
+        missed[:, 0] += 1000.0 * torch.from_numpy(end)
+        costs.append(float(TARGETS["parts"].loss(missed, *truth) - TARGETS["parts"].loss(right, *truth)))
+        seen.append(TARGETS["parts"].scores(missed, *truth)["broken_seen"])
+    assert costs[1] > 5 * costs[0] > 0
+    assert np.isnan(seen[0]) and seen[1] < 1
 
 
 def test_a_small_fracture_costs_as_much_beside_a_large_one_in_the_batch() -> None:
@@ -146,7 +161,7 @@ def test_levels_are_numbered_and_regions_are_those_of_their_names() -> None:
     patch = central_patch(small_scan(), (20, 24, 32))
     (levels,) = TARGETS["levels"].encode(patch, 5.0)
     assert {LEVELS[number - 1] for number in levels.unique().tolist() if number} == {"L1", "L2"}
-    _, _, vertebra, regions, _ = TARGETS["parts"].encode(patch, 1.5)
+    _, _, vertebra, regions, _, _ = TARGETS["parts"].encode(patch, 1.5)
     assert set(regions[vertebra].tolist()) == {REGIONS.index("L")}
 
 

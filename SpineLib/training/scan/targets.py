@@ -25,6 +25,9 @@ ANY_PART = (1 << len(PARTS)) - 1
 LOWEST = (BY_NAME["L5"].code, BY_NAME["L6"].code)
 NOTHING, BODY, POSTERIOR, FRACTURED = range(len(FRACTURE_CLASSES))
 SPLIT = (len(PARTS), 3, len(REGIONS))
+BROKEN_WEIGHT, BROKEN_REACH = 24.0, 2
+"""How much more than another a voxel of a broken process counts, and one so many voxels from it: an end that broke off
+is a thousandth of a patch, but to whoever looks for the fracture it is all."""
 VOTES_SPREAD_MM = 4.0
 """How far votes may lie from their center before a wrong owner costs more; neighbors in the neck lie 15 mm apart."""
 _REGION_OF = np.zeros(256, np.int64)
@@ -114,7 +117,8 @@ class Parts:
 
     def encode(self, patch: Patch, spacing_mm: float) -> tuple[torch.Tensor, ...]:
         """Which parts a voxel may be, one bit each in the order of `PARTS`; the way to its vertebra's center; whether
-        it is a vertebra's; the region; the way to the nearest center of another. Ways are nan where unknown."""
+        it is a vertebra's; the region; the way to the nearest center of another; how much it counts. Ways are nan where
+        unknown."""
         others = {DISC.code: 1 << PARTS.index("disc"), SACRUM.code: 1 << PARTS.index("sacrum")}
         table = np.zeros(256, np.int64)
         table[0] = 1 + sum(others[code] for code in patch.unlabeled if code in others)
@@ -132,15 +136,16 @@ class Parts:
                 own[(slice(None), *inside)] = way.T * (spacing_mm / OFFSET_UNIT_MM)
         regions = torch.from_numpy(_REGION_OF[patch.labels])
         own, other = torch.from_numpy(ways)
-        return torch.from_numpy(parts), own, torch.from_numpy(vertebra), regions, other
+        weight = torch.from_numpy(1 + BROKEN_WEIGHT * _near_broken_process(patch))
+        return torch.from_numpy(parts), own, torch.from_numpy(vertebra), regions, other, weight
 
     def loss(self, answer: torch.Tensor, *truth: torch.Tensor) -> torch.Tensor:
-        parts, ways, vertebra, regions, others = truth
+        parts, ways, vertebra, regions, others, weight = truth
         logits, offsets, looks = answer.split(SPLIT, 1)
         log_shares = functional.log_softmax(logits, 1)
         own = _log_share_of(log_shares, parts)
         # No class weighs more: bone that weighs more than what is around it is found wider than it is.
-        entropy = -2 * own.mean()
+        entropy = -2 * (weight * own).mean()
         known = (parts & (parts - 1)) == 0
         shares = log_shares.exp() * known[:, None]
         losses = [_dice_loss(shares[:, part], (parts == 1 << part).float()) for part in range(1, len(PARTS))]
@@ -152,17 +157,21 @@ class Parts:
         if not led.any():
             return entropy + 0.2 * region
         votes, right, wrong = (each.movedim(1, -1)[led] for each in (offsets, ways, others))
-        distance = functional.smooth_l1_loss(votes, right, beta=0.3)
-        return entropy + 0.5 * distance + 0.5 * _wrong_owner(votes, right, wrong) + 0.2 * region
+        distance = functional.smooth_l1_loss(votes, right, beta=0.3, reduction="none").mean(1)
+        misled = distance + _wrong_owner(votes, right, wrong)
+        return entropy + 0.5 * (weight[led] * misled).mean() + 0.2 * region
 
     def scores(self, answer: torch.Tensor, *truth: torch.Tensor) -> dict[str, float]:
-        parts, ways, vertebra, regions, others = truth
+        parts, ways, vertebra, regions, others, weight = truth
         logits, offsets, looks = answer.split(SPLIT, 1)
         found = logits.argmax(1)
         scores = {f"{name}_dice": _dice(found == part, parts == 1 << part) for part, name in enumerate(PARTS) if part}
         led = vertebra & ways.isfinite().all(1) & others.isfinite().all(1)
         nearer = ((offsets - ways).norm(dim=1) < (offsets - others).norm(dim=1))[led].float()
         scores["owner_right"] = nearer.mean().item() if len(nearer) else float("nan")
+        broken = vertebra & (weight > 1)
+        seen = (found == 1) | (found == 2)
+        scores["broken_seen"] = seen[broken].float().mean().item() if broken.any() else float("nan")
         right = (looks.argmax(1) == regions)[vertebra].float()
         scores["region_right"] = right.mean().item() if len(right) else float("nan")
         return scores
@@ -209,6 +218,16 @@ class Fractures:
         return {**scores, "fracture_dice": _dice(found == FRACTURED, there)}
 
 
+def _near_broken_process(patch: Patch) -> np.ndarray:
+    """float32 `(I, J, K)`: 1 where a broken process is near, else 0."""
+    from scipy import ndimage
+
+    broken = (patch.fractured > 0) & (patch.parts == PARTS.index("posterior"))
+    if not broken.any():
+        return np.zeros(broken.shape, np.float32)
+    return ndimage.binary_dilation(broken, iterations=BROKEN_REACH).astype(np.float32)
+
+
 def _ways_from(voxels: np.ndarray, label: int, centers: dict[int, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """From voxels `(n, 3)` of a vertebra to its center and to the nearest one of another, nan if there is none."""
     from scipy.spatial import cKDTree
@@ -219,15 +238,15 @@ def _ways_from(voxels: np.ndarray, label: int, centers: dict[int, np.ndarray]) -
 
 
 def _wrong_owner(votes: torch.Tensor, right: torch.Tensor, wrong: torch.Tensor) -> torch.Tensor:
-    """Mean cost of votes `(n, 3)` that are not clearly nearer to the right center than to the nearest wrong one.
+    """The costs `(n,)` of votes `(n, 3)` that are not clearly nearer to the right center than to the nearest wrong one.
 
     Voxels at a joint need not hit their center, but must not be given to the neighbor (after Neven et al., CVPR 2019;
     the form is ours).
     """
     spread = VOTES_SPREAD_MM / OFFSET_UNIT_MM
-    farther = ((votes - right).square().sum(1) - (votes - wrong).square().sum(1)) / (2 * spread**2)
-    farther = farther[farther.isfinite()]
-    return functional.softplus(farther).mean() if len(farther) else votes.new_zeros(())
+    away = (votes - wrong.nan_to_num()).square().sum(1)
+    farther = ((votes - right).square().sum(1) - away) / (2 * spread**2)
+    return functional.softplus(farther) * wrong.isfinite().all(1)
 
 
 def _log_share_of(log_shares: torch.Tensor, possible: torch.Tensor) -> torch.Tensor:
